@@ -1,0 +1,38 @@
+#include "actors/keys.h"
+
+const char *const pl_families[] = {PL_FAMILY_REQUESTS,   PL_FAMILY_PENDING,  PL_FAMILY_SESSIONS, PL_FAMILY_TURNS,
+                                   PL_FAMILY_TURN_NAMES, PL_FAMILY_FEEDBACK, PL_FAMILY_RATED,    PL_FAMILY_META,
+                                   NULL};
+
+struct pl_bin pl_key_join(struct pl_msg *m, const struct pl_str *parts, size_t n_parts, uint64_t number, int number_bytes)
+{
+    size_t bytes = (size_t)number_bytes + (n_parts && number_bytes ? 1 : 0);
+    for (size_t i = 0; i < n_parts; i++) bytes += parts[i].len + (i ? 1 : 0);
+    uint8_t *key = pl_msg_alloc(m, bytes), *p = key;
+    if (!key) return (struct pl_bin){NULL, 0};
+    for (size_t i = 0; i < n_parts; i++) {
+        if (i) *p++ = 0;
+        if (parts[i].len) memcpy(p, parts[i].ptr, parts[i].len);
+        p += parts[i].len;
+    }
+    if (n_parts && number_bytes) *p++ = 0;
+    for (int i = number_bytes - 1; i >= 0; i--) *p++ = (uint8_t)(number >> (8 * i));
+    return (struct pl_bin){key, (uint32_t)bytes};
+}
+
+uint64_t pl_key_number(struct pl_bin key, int bytes)
+{
+    uint64_t n = 0;
+    if (key.len < (uint32_t)bytes) return 0;
+    for (int i = 0; i < bytes; i++) n = n << 8 | key.ptr[key.len - (uint32_t)bytes + (uint32_t)i];
+    return n;
+}
+
+struct pl_bin pl_key_after(struct pl_msg *m, struct pl_bin prefix)
+{
+    uint32_t len = prefix.len;
+    while (len && prefix.ptr[len - 1] == 0xFF) len--;
+    struct pl_bin end = pl_msg_bin(m, prefix.ptr, len);
+    if (end.len) ((uint8_t *)end.ptr)[end.len - 1]++;
+    return end;
+}

@@ -1,0 +1,38 @@
+/* keys.h - the column families and the keys of stored records; docs/storage.md is the same for people.
+ *
+ *   family      key                                value
+ *   requests    tenant 0 id                        rec.request
+ *   pending     accepted_seq (u64 big-endian)      tenant 0 id            accepted and not yet answered
+ *   sessions    tenant 0 session                   rec.session
+ *   turns       tenant 0 session 0 number (u32 be) rec.turn
+ *   turn_names  turn                               key of the turn in `turns`
+ *   feedback    number (u64 be)                    rec.feedback
+ *   rated       tenant 0 turn 0 user               number of the newest rating (u64 be)
+ *   meta        "retrain", "accepted_seq", ...     rec.retrain, rec.counter
+ *
+ * Names hold no control characters (schemas/), so 0 separates; keys sort by tenant, session, number. */
+#ifndef PL_ACTORS_KEYS_H
+#define PL_ACTORS_KEYS_H
+
+#include "runtime/msg.h"
+
+#define PL_FAMILY_REQUESTS "requests"
+#define PL_FAMILY_PENDING "pending"
+#define PL_FAMILY_SESSIONS "sessions"
+#define PL_FAMILY_TURNS "turns"
+#define PL_FAMILY_TURN_NAMES "turn_names"
+#define PL_FAMILY_FEEDBACK "feedback"
+#define PL_FAMILY_RATED "rated"
+#define PL_FAMILY_META "meta"
+/* All of them, NULL-terminated, for the store's options. */
+extern const char *const pl_families[];
+
+/* Joins PARTS with a zero byte between them into M's arena; with NUMBER_BYTES 4 or 8 the number follows after another
+ * zero byte (or alone when there are no parts), big-endian. {NULL,0} when out of memory. */
+struct pl_bin pl_key_join(struct pl_msg *m, const struct pl_str *parts, size_t n_parts, uint64_t number, int number_bytes);
+/* The last BYTES of a key as a number. */
+uint64_t pl_key_number(struct pl_bin key, int bytes);
+/* First key after all keys that begin with PREFIX (its copy with the last byte that can be raised raised). */
+struct pl_bin pl_key_after(struct pl_msg *m, struct pl_bin prefix);
+
+#endif

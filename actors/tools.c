@@ -1,0 +1,582 @@
+/* tools: finds, checks, calls and times out the tools that the service runs.
+ *
+ * It owns one record for each tool that the configuration names, and the calls that are not answered yet. It
+ * refuses a tool that there is not, arguments that do not fit its schema, and what is beyond its bounds.
+ *
+ *   call:  tool.call -> waiting -> running -> tool.result
+ *            running: handed to the host, which runs one at a time, in order
+ *            waiting for too long ........................ unavailable
+ *            first of the running, over the time-out ..... tool_timeout, and the host's process is restarted
+ *            first of the running, when the host dies .... waits again if the tool is idempotent, once; else
+ *                                                          tool_failed
+ *            behind the first, when the host dies ........ waits again
+ *   tool:  unknown --tool.hello--> up <--> down (its calls wait) --final--> gone (unavailable)
+ *          after 5 failures in a row it is closed for 5 s; then the next failure closes it again
+ *
+ * 1. Each call is answered exactly once, or dropped by tool.cancel.
+ * 2. At most max_running + max_waiting calls of a tool are here.
+ * 3. A run's number is used once: the answer to a run that was given up finds nothing. */
+#include "actors/actors.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "actors/json_schema.h"
+#include "kernels/utf8.h"
+#include "schemas/gen/types.h"
+
+enum {
+    MAX_TOOLS = 64,
+    DEFAULT_RUNNING = 4,
+    DEFAULT_WAITING = 64,
+    WAIT_MS = 30000, /* for a host that restarts, or for the calls before */
+    FAILURES = 5,    /* in a row close a tool */
+    CLOSED_MS = 5000,
+    RESTART_MS = 5000, /* a host that was killed is tried again when nobody told of its end */
+    ATTEMPTS = 2,
+    RESULT_MAX = 65536
+};
+enum { TIMER_WAIT, TIMER_RUN, TIMER_RESTART }; /* arg: number of the call, of the call, index of the tool */
+
+struct call {
+    struct call *next;
+    struct pl_msg *request; /* shared; its sender is answered */
+    uint64_t number, run;   /* in the life of this actor; of the last run */
+    uint64_t timer;
+    uint32_t attempts;
+    bool checked, dropped;
+};
+
+struct queue {
+    struct call *first, *last;
+    uint32_t count;
+};
+
+struct tool {
+    const char *name; /* of the options */
+    char actor[72];
+    struct pl_msg *hello;     /* shared; NULL: it was never up */
+    json_t *function;         /* its schema, parsed */
+    const json_t *parameters; /* inside it; may be NULL */
+    bool up, gone, restarting;
+    struct queue running, waiting;
+    uint32_t failures;
+    uint64_t closed_until_ms, restart_timer;
+};
+
+struct tools {
+    struct tool all[MAX_TOOLS];
+    uint32_t count, max_running, max_waiting;
+    uint64_t next_number;
+};
+
+/* ---- queues ---- */
+
+static void queue_push(struct queue *q, struct call *c)
+{
+    c->next = NULL;
+    if (q->last)
+        q->last->next = c;
+    else
+        q->first = c;
+    q->last = c;
+    q->count++;
+}
+
+static void queue_push_front(struct queue *q, struct call *c)
+{
+    c->next = q->first;
+    q->first = c;
+    if (!q->last) q->last = c;
+    q->count++;
+}
+
+static void queue_remove(struct queue *q, struct call *c)
+{
+    struct call **at = &q->first, *before = NULL;
+    for (; *at != c; at = &(*at)->next) before = *at;
+    *at = c->next;
+    if (q->last == c) q->last = before;
+    q->count--;
+}
+
+static const struct pl_tool_description *described(const struct tool *t)
+{
+    return t->hello ? &((const struct pl_tool_hello *)t->hello->body)->tool : NULL;
+}
+
+static struct tool *find_actor(struct tools *st, struct pl_str actor)
+{
+    for (uint32_t i = 0; i < st->count; i++)
+        if (pl_str_is(actor, st->all[i].actor)) return &st->all[i];
+    return NULL;
+}
+
+static struct tool *find_name(struct tools *st, struct pl_str name)
+{
+    for (uint32_t i = 0; i < st->count; i++)
+        if (pl_str_is(name, st->all[i].name)) return &st->all[i];
+    return NULL;
+}
+
+/* ---- answers ---- */
+
+static void call_free(struct pl_actor *self, struct call *c)
+{
+    if (c->timer) pl_timer_cancel(self, c->timer);
+    pl_msg_unref(&c->request);
+    free(c);
+}
+
+static void answer(struct pl_actor *self, const struct pl_msg *request, int code, struct pl_str content)
+{
+    PL_NEW(m, b, tool_result);
+    if (!m) return;
+    b->call = ((const struct pl_tool_call *)request->body)->call;
+    b->code = (uint32_t)code;
+    b->content = pl_msg_str(m, content);
+    pl_reply(self, request, &m);
+}
+
+static void count(struct pl_actor *self, const struct tool *t, int code)
+{
+    char labels[128];
+    snprintf(labels, sizeof labels, "tool=\"%s\",code=\"%s\"", t->name, code ? pl_error_name(code) : "ok");
+    pl_counter_add(pl_metrics_counter(pl_actor_metrics(self), "parlance_tools_calls_total",
+                                      "Tool calls that were answered.", labels),
+                   1);
+}
+
+/* Answers and frees C, which is in no queue any more. */
+static void finish(struct pl_actor *self, const struct tool *t, struct call *c, int code,
+                   struct pl_str content)
+{
+    if (!c->dropped) {
+        answer(self, c->request, code, content);
+        count(self, t, code);
+    }
+    call_free(self, c);
+}
+
+static void finish_with(struct pl_actor *self, const struct tool *t, struct call *c, int code,
+                        const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+static void finish_with(struct pl_actor *self, const struct tool *t, struct call *c, int code,
+                        const char *fmt, ...)
+{
+    struct pl_err err = {0};
+    va_list args;
+    char text[sizeof err.text + 64]; /* longer, so that pl_fail cuts it, at a character */
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    pl_fail(&err, code, NULL, "%s", text);
+    finish(self, t, c, code, pl_str_of(err.text));
+}
+
+static void refuse_waiting(struct pl_actor *self, struct tool *t, const char *why)
+{
+    for (struct call *c; (c = t->waiting.first) != NULL;) {
+        queue_remove(&t->waiting, c);
+        finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s %s", t->name, why);
+    }
+}
+
+/* Tells the session which tools there are; one whose process restarts stays among them, its calls wait. */
+static void announce(struct pl_actor *self, const struct tools *st)
+{
+    PL_NEW(m, b, tool_described);
+    if (m) b->tools = pl_msg_alloc(m, (st->count ? st->count : 1) * sizeof *b->tools);
+    if (!m || !b->tools) {
+        pl_msg_unref(&m);
+        return;
+    }
+    for (uint32_t i = 0; i < st->count; i++) {
+        const struct pl_tool_description *d = described(&st->all[i]);
+        if (!d || st->all[i].gone) continue;
+        struct pl_tool_description *to = &b->tools[b->tools_count++];
+        *to = (struct pl_tool_description){.timeout_ms = d->timeout_ms, .idempotent = d->idempotent};
+        to->name = pl_msg_str(m, d->name);
+        to->schema = pl_msg_str(m, d->schema);
+    }
+    pl_send_to(self, "session", &m);
+}
+
+/* ---- failures ---- */
+
+static bool is_closed(const struct pl_actor *self, const struct tool *t)
+{
+    return pl_now_ms(self) < t->closed_until_ms;
+}
+
+static void note_failure(struct pl_actor *self, struct tool *t, const char *why)
+{
+    pl_log(self, PL_LOG_WARN, "tool_failed", "tool=%s failures=%u why=%s", t->name, t->failures + 1, why);
+    if (++t->failures < FAILURES) return;
+    t->closed_until_ms = pl_now_ms(self) + CLOSED_MS;
+    refuse_waiting(self, t, "failed too often and is not called for some seconds");
+}
+
+static void wait_again(struct pl_actor *self, struct tool *t, struct call *c)
+{
+    if (c->timer) pl_timer_cancel(self, c->timer);
+    c->timer = pl_timer_start(self, WAIT_MS, TIMER_WAIT, c->number);
+    c->run = 0;
+    queue_push_front(&t->waiting, c);
+}
+
+/* Calls that were handed to the host but did not run: they wait again, in their order. */
+static void take_back_running(struct pl_actor *self, struct tool *t)
+{
+    while (t->running.first) {
+        struct call *c = t->running.last; /* the last first, each to the front */
+        queue_remove(&t->running, c);
+        c->attempts--;
+        if (c->dropped)
+            call_free(self, c);
+        else
+            wait_again(self, t, c);
+    }
+}
+
+/* ---- running ---- */
+
+static int check_arguments(const struct tool *t, const struct call *c, struct pl_err *err)
+{
+    struct pl_str text = ((const struct pl_tool_call *)c->request->body)->arguments;
+    json_error_t where;
+    json_t *value = json_loadb(text.ptr ? text.ptr : "", text.len, 0, &where);
+    int rc = 0;
+    if (!json_is_object(value))
+        rc = pl_fail(err, PL_E_INVALID, "arguments", "the arguments are not a JSON object");
+    else
+        rc = pl_json_schema_check(t->parameters, value, err);
+    json_decref(value);
+    return rc;
+}
+
+/* False: C was answered, its arguments do not fit. Its queue is not touched. */
+static bool passes(struct pl_actor *self, const struct tool *t, struct call *c)
+{
+    struct pl_err err = {0};
+    if (c->checked || !t->hello) return true;
+    c->checked = true;
+    if (check_arguments(t, c, &err) == 0) return true;
+    finish_with(self, t, c, PL_E_INVALID, "the arguments do not fit the tool %s: %s", t->name, err.text);
+    return false;
+}
+
+static void start_timeout(struct pl_actor *self, struct tool *t)
+{
+    struct call *c = t->running.first;
+    if (c && !c->timer) c->timer = pl_timer_start(self, described(t)->timeout_ms, TIMER_RUN, c->number);
+}
+
+static void run(struct pl_actor *self, struct tools *st, struct tool *t, struct call *c)
+{
+    PL_NEW(m, b, tool_run);
+    if (!m) {
+        finish_with(self, t, c, PL_E_NO_MEMORY, "no memory to call the tool %s", t->name);
+        return;
+    }
+    c->run = b->call = ++st->next_number;
+    c->attempts++;
+    b->arguments = pl_msg_str(m, ((const struct pl_tool_call *)c->request->body)->arguments);
+    m->env.trace = pl_msg_str(m, c->request->env.trace);
+    queue_push(&t->running, c);
+    pl_send_to(self, t->actor, &m);
+    start_timeout(self, t);
+    pl_kill_point(self, "tool");
+}
+
+/* Hands waiting calls to the host as far as it takes them. */
+static void pump(struct pl_actor *self, struct tools *st, struct tool *t)
+{
+    while (t->up && !t->restarting && t->waiting.first && t->running.count < st->max_running) {
+        struct call *c = t->waiting.first;
+        queue_remove(&t->waiting, c);
+        pl_timer_cancel(self, c->timer);
+        c->timer = 0;
+        if (c->request->deadline_ms <= pl_now_ms(self))
+            finish_with(self, t, c, PL_E_DEADLINE_EXCEEDED, "there was no time left for the tool %s",
+                        t->name);
+        else if (passes(self, t, c))
+            run(self, st, t, c);
+    }
+}
+
+/* ---- messages ---- */
+
+static void on_call(struct pl_actor *self, struct tools *st, const struct pl_msg *m)
+{
+    const struct pl_tool_call *call = m->body;
+    struct tool *t = find_name(st, call->tool);
+    struct call *c = t ? calloc(1, sizeof *c) : NULL;
+    if (!t)
+        answer(self, m, PL_E_NOT_FOUND, PL_STR("there is no tool of that name"));
+    else if (!c)
+        answer(self, m, PL_E_NO_MEMORY, PL_STR("no memory for the call"));
+    if (!c) return;
+    c->request = pl_msg_ref((struct pl_msg *)(uintptr_t)m);
+    c->number = ++st->next_number;
+    if (t->gone || is_closed(self, t))
+        finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s is not available now", t->name);
+    else if (t->waiting.count >= st->max_waiting)
+        finish_with(self, t, c, PL_E_OVERLOADED, "too many calls wait for the tool %s", t->name);
+    else if (passes(self, t, c)) {
+        c->timer = pl_timer_start(self, WAIT_MS, TIMER_WAIT, c->number);
+        queue_push(&t->waiting, c);
+        pump(self, st, t);
+    }
+}
+
+static bool same_request(const struct call *c, const struct pl_msg *m, uint64_t call)
+{
+    return ((const struct pl_tool_call *)c->request->body)->call == call &&
+           pl_str_eq(c->request->env.from, m->env.from);
+}
+
+static void on_cancel(struct pl_actor *self, struct tools *st, const struct pl_msg *m)
+{
+    uint64_t number = ((const struct pl_tool_cancel *)m->body)->call;
+    for (struct tool *t = st->all; t < st->all + st->count; t++) {
+        for (struct call *c = t->running.first; c; c = c->next)
+            if (same_request(c, m, number)) c->dropped = true; /* the host is not interrupted */
+        for (struct call *c = t->waiting.first, *next; c; c = next) {
+            next = c->next;
+            if (!same_request(c, m, number)) continue;
+            queue_remove(&t->waiting, c);
+            call_free(self, c);
+        }
+    }
+}
+
+static void on_ran(struct pl_actor *self, struct tools *st, const struct pl_msg *m)
+{
+    const struct pl_tool_ran *ran = m->body;
+    struct tool *t = find_actor(st, m->env.from);
+    struct call *c = t ? t->running.first : NULL;
+    while (c && c->run != ran->call) c = c->next;
+    if (!c) return; /* of a run that was given up */
+    bool rubbish = ran->content.len > RESULT_MAX || !pl_utf8_valid(ran->content.ptr, ran->content.len);
+    queue_remove(&t->running, c);
+    start_timeout(self, t);
+    if (rubbish)
+        finish_with(self, t, c, PL_E_TOOL_FAILED, "the tool %s answered what is not text", t->name);
+    else
+        finish(self, t, c, (int)ran->code, ran->content);
+    if (rubbish || ran->code == PL_E_TOOL_FAILED)
+        note_failure(self, t, "its result");
+    else
+        t->failures = 0;
+    pump(self, st, t);
+}
+
+static void restart_over(struct pl_actor *self, struct tool *t)
+{
+    if (t->restart_timer) pl_timer_cancel(self, t->restart_timer);
+    t->restart_timer = 0;
+    t->restarting = false;
+}
+
+static void on_hello(struct pl_actor *self, struct tools *st, const struct pl_msg *m)
+{
+    const struct pl_tool_description *d = &((const struct pl_tool_hello *)m->body)->tool, *was;
+    struct tool *t = find_actor(st, m->env.from);
+    if (!t || !pl_str_is(d->name, t->name)) {
+        pl_log(self, PL_LOG_ERROR, "tool_unexpected", "actor=%.*s tool=%.*s", PL_STR_FMT(m->env.from),
+               PL_STR_FMT(d->name));
+        return;
+    }
+    json_t *function = json_loadb(d->schema.ptr ? d->schema.ptr : "", d->schema.len, 0, NULL);
+    was = described(t);
+    bool same = was && !t->gone && pl_str_eq(was->schema, d->schema) && was->timeout_ms == d->timeout_ms;
+    json_decref(t->function);
+    t->function = function;
+    t->parameters = json_object_get(json_object_get(function, "function"), "parameters");
+    pl_msg_unref(&t->hello);
+    t->hello = pl_msg_ref((struct pl_msg *)(uintptr_t)m);
+    t->up = true;
+    t->gone = false;
+    restart_over(self, t);
+    if (!same) announce(self, st);
+    pump(self, st, t);
+}
+
+/* The host died. The first of the running calls was in its hands. */
+static void on_tool_down(struct pl_actor *self, struct tools *st, struct tool *t, bool final)
+{
+    struct call *c = t->running.first;
+    bool killed = t->restarting, announced = t->hello && !t->gone;
+    t->up = false;
+    restart_over(self, t);
+    if (c && !killed) {
+        bool again = c->attempts < ATTEMPTS && described(t)->idempotent && !c->dropped;
+        queue_remove(&t->running, c);
+        take_back_running(self, t);
+        if (again)
+            wait_again(self, t, c);
+        else
+            finish_with(self, t, c, PL_E_TOOL_FAILED, "the tool %s crashed", t->name);
+        note_failure(self, t, "it crashed");
+    }
+    take_back_running(self, t);
+    if (!final) return;
+    t->gone = true;
+    refuse_waiting(self, t, "is down");
+    if (announced) announce(self, st);
+}
+
+static void on_up(struct pl_actor *self, struct tools *st, struct pl_str actor)
+{
+    struct tool *t = find_actor(st, actor);
+    if (pl_str_is(actor, "session")) announce(self, st);
+    if (!t || !t->hello || t->restarting) return;
+    t->up = true; /* its hello follows and says the same */
+    pump(self, st, t);
+}
+
+/* A run did not reach its host. */
+static void on_undelivered(struct pl_actor *self, struct tools *st, const struct pl_sys_undelivered *u)
+{
+    struct tool *t = find_actor(st, u->to);
+    struct call *c = t ? t->running.first : NULL;
+    while (c && c->run != u->token) c = c->next;
+    if (!c || !pl_str_is(u->type, "tool.run")) return;
+    queue_remove(&t->running, c);
+    c->attempts--;
+    bool absent = u->code == PL_E_GONE || u->code == PL_E_NOT_FOUND;
+    if (absent) t->up = false; /* until sys.up */
+    if (absent && !c->dropped)
+        wait_again(self, t, c);
+    else
+        finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s is not available now", t->name);
+    start_timeout(self, t);
+}
+
+static void on_timeout(struct pl_actor *self, struct tool *t, uint32_t index, struct call *c)
+{
+    queue_remove(&t->running, c);
+    c->timer = 0;
+    take_back_running(self, t);
+    finish_with(self, t, c, PL_E_TOOL_TIMEOUT, "the tool %s did not answer within %u ms", t->name,
+                described(t)->timeout_ms);
+    note_failure(self, t, "it did not answer in time");
+    t->restarting = true;
+    t->restart_timer = pl_timer_start(self, RESTART_MS, TIMER_RESTART, index);
+    pl_child_restart(self, t->actor);
+}
+
+static void on_waited(struct pl_actor *self, struct tool *t, struct call *c)
+{
+    queue_remove(&t->waiting, c);
+    c->timer = 0;
+    finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s was not free in time", t->name);
+}
+
+static struct call *find_number(struct queue *q, uint64_t number)
+{
+    struct call *c = q->first;
+    while (c && c->number != number) c = c->next;
+    return c;
+}
+
+static void on_timer(struct pl_actor *self, struct tools *st, const struct pl_sys_timer *timer)
+{
+    if (timer->kind == TIMER_RESTART) {
+        restart_over(self, &st->all[timer->arg]);
+        pump(self, st, &st->all[timer->arg]);
+        return;
+    }
+    for (uint32_t i = 0; i < st->count; i++) {
+        struct tool *t = &st->all[i];
+        struct call *c = find_number(timer->kind == TIMER_RUN ? &t->running : &t->waiting, timer->arg);
+        if (!c) continue;
+        if (timer->kind == TIMER_RUN)
+            on_timeout(self, t, i, c);
+        else
+            on_waited(self, t, c);
+        return;
+    }
+}
+
+/* ---- the actor ---- */
+
+static int tools_start(struct pl_actor *self, void *state, const void *arg)
+{
+    const struct pl_tools_opts *o = arg;
+    struct tools *st = state;
+    st->max_running = o && o->max_running ? o->max_running : DEFAULT_RUNNING;
+    st->max_waiting = o && o->max_waiting ? o->max_waiting : DEFAULT_WAITING;
+    st->next_number =
+        pl_random_u64(self) >> 1; /* runs of an earlier life must not be mistaken for new ones */
+    for (const char *const *name = o ? o->names : NULL; name && *name && st->count < MAX_TOOLS; name++) {
+        struct tool *t = &st->all[st->count++];
+        t->name = *name;
+        snprintf(t->actor, sizeof t->actor, "tool.%s", *name);
+        pl_monitor(self, t->actor);
+    }
+    pl_monitor(self, "session");
+    return 0;
+}
+
+static int tools_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+{
+    struct tools *st = state;
+    const struct pl_sys_down *down = PL_BODY(m, sys_down);
+    struct tool *t = down ? find_actor(st, down->actor) : NULL;
+    switch (m->type->id) {
+    case PL_T_TOOL_CALL:
+        on_call(self, st, m);
+        break;
+    case PL_T_TOOL_CANCEL:
+        on_cancel(self, st, m);
+        break;
+    case PL_T_TOOL_RAN:
+        on_ran(self, st, m);
+        break;
+    case PL_T_TOOL_HELLO:
+        on_hello(self, st, m);
+        break;
+    case PL_T_SYS_UP:
+        on_up(self, st, ((const struct pl_sys_up *)m->body)->actor);
+        break;
+    case PL_T_SYS_DOWN:
+        if (t) on_tool_down(self, st, t, down->final);
+        break;
+    case PL_T_SYS_TIMER:
+        on_timer(self, st, m->body);
+        break;
+    case PL_T_SYS_UNDELIVERED:
+        on_undelivered(self, st, m->body);
+        break;
+    case PL_T_SYS_STOP:
+        break; /* what runs is answered while the node drains */
+    default:
+        pl_log(self, PL_LOG_WARN, "unexpected", "type=%s", m->type->name);
+    }
+    return 0;
+}
+
+static void tools_stop(struct pl_actor *self, void *state)
+{
+    struct tools *st = state;
+    for (struct tool *t = st->all; t < st->all + st->count; t++) {
+        struct queue *both[] = {&t->running, &t->waiting};
+        for (int i = 0; i < 2; i++)
+            for (struct call *c; (c = both[i]->first) != NULL;) {
+                queue_remove(both[i], c);
+                call_free(self, c);
+            }
+        pl_msg_unref(&t->hello);
+        json_decref(t->function);
+    }
+}
+
+const struct pl_actor_class pl_tools_class = {
+    .name = "tools",
+    .state_bytes = sizeof(struct tools),
+    .start = tools_start,
+    .receive = tools_receive,
+    .stop = tools_stop,
+    .restart = PL_RESTART_DEFAULT,
+};

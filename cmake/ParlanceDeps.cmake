@@ -1,0 +1,13 @@
+# Every dependency is a Debian package; ops/up installs them. The names on the left are the imported targets.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+find_library(MSGPACK_LIBRARY NAMES msgpackc msgpack-c REQUIRED)
+find_library(ROCKSDB_LIBRARY NAMES rocksdb REQUIRED)

@@ -1,0 +1,23 @@
+/* The ops over lanes with AVX-512. */
+#include "kernels/cpu/cpu.h"
+
+#if defined(__x86_64__)
+
+#include "kernels/cpu/attention_impl.h"
+#include "kernels/cpu/float_impl.h"
+#include "kernels/cpu/rows_impl.h"
+
+const struct pl__lane_ops pl__lane_ops_avx512 = {
+    .quantize = lanes_quantize,
+    .rmsnorm = lanes_rmsnorm,
+    .swiglu = lanes_swiglu,
+    .add = lanes_add,
+    .store_f16 = lanes_store_f16,
+    .attend = lanes_attend,
+    .float_tile = lanes_float_tile,
+    .lora_down = lanes_lora_down,
+    .lora_up = lanes_lora_up,
+    .exp = lanes_exp,
+};
+
+#endif

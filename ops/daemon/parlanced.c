@@ -1,0 +1,253 @@
+/* parlanced.c - the daemon: the service process, and with --role one of its children.
+ *
+ * The service process runs the hub node on one loop: frontdoor, session, batcher, tools, feedback. The placement options
+ * move actors to a thread (inproc) or a supervised child process (ipc, tcp). DATA/lock is held for the life of the
+ * service, so that one directory has one daemon; children die with it, however it ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "ops/daemon/service.h"
+
+#define HUB_INPROC "inproc://service"
+/* A socket takes more than a message may have, so that a message over the limit gets an answer. */
+enum { ACTORS_MAX = 24, STOP_GRACE_MS = 3000, FRAME_BYTES = 1024 * 1024 };
+
+struct daemon {
+    struct pl_service service;
+    struct pl_config *config;
+    void *zmq;
+    struct pl_loop *loop;
+    struct pl_node *node;
+    int lock;
+    int argc;
+    const char *const *argv;
+    char ipc_hub[PL_PATH_MAX + 64], tcp_hub[128], admin[PL_PATH_MAX + 64];
+    struct thread_leaf {
+        struct daemon *d;
+        char actor[64];
+    } threads[ACTORS_MAX];
+    uint32_t n_threads;
+};
+
+static int complain(const struct pl_err *err)
+{
+    fprintf(stderr, "parlanced: %s%s%s (%s)\n", err->field[0] ? err->field : "", err->field[0] ? ": " : "", err->text,
+            pl_error_name(err->code));
+    return err->code == PL_E_INVALID || err->code == PL_E_FORBIDDEN ? 2 : 1;
+}
+
+/* mkdir -p; what is made is for this user alone. */
+static int make_dir(const char *path, struct pl_err *err)
+{
+    char part[PL_PATH_MAX + 64];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1;; p++) {
+        if (*p && *p != '/') continue;
+        char kept = *p;
+        *p = 0;
+        if (mkdir(part, 0700) && errno != EEXIST) return pl_fail(err, PL_E_IO, "data", "cannot make %s: %s", part, strerror(errno));
+        *p = kept;
+        if (!kept) return 0;
+    }
+}
+
+static int take_lock(struct daemon *d, struct pl_err *err)
+{
+    char path[PL_PATH_MAX + 64];
+    int rc = make_dir(d->service.data, err);
+    if (rc) return rc;
+    if (chmod(d->service.data, 0700)) return pl_fail(err, PL_E_IO, "data", "%s is not ours: %s", d->service.data, strerror(errno));
+    snprintf(path, sizeof path, "%s/lock", d->service.data);
+    d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (d->lock < 0) return pl_fail(err, PL_E_IO, "data", "cannot open %s: %s", path, strerror(errno));
+    if (flock(d->lock, LOCK_EX | LOCK_NB))
+        return pl_fail(err, PL_E_CONFLICT, "data", "another parlanced serves %s", d->service.data);
+    return 0;
+}
+
+/* --- placement --- */
+
+static void thread_main(void *arg)
+{
+    struct thread_leaf *t = arg;
+    struct pl_err err = {0};
+    if (pl_leaf_run(&t->d->service, t->d->zmq, t->actor, HUB_INPROC, 0, &err)) complain(&err);
+}
+
+static int place_child(struct daemon *d, const char *actor, const char *endpoint, struct pl_err *err)
+{
+    const char **argv = calloc((size_t)d->argc + 4, sizeof *argv);
+    if (!argv) return pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
+    int n = 0;
+    argv[n++] = d->service.program;
+    for (int i = 1; i < d->argc; i++) argv[n++] = d->argv[i];
+    argv[n++] = "--role";
+    argv[n++] = actor;
+    int rc = pl_loop_child(d->loop, actor, argv, endpoint, err);
+    free(argv);
+    return rc;
+}
+
+static int place(struct daemon *d, const char *actor, const char *where, struct pl_err *err)
+{
+    static const struct pl_restart_policy child_policy = {PL_RESTART_ALWAYS, 20, 60000, 10, 1000};
+    if (strcmp(where, "loop") == 0) return pl_service_add(&d->service, d->node, actor, err);
+    int rc = pl_node_place(d->node, actor, actor, err);
+    if (!rc) rc = pl_node_child(d->node, actor, &child_policy, err);
+    if (rc) return rc;
+    if (strcmp(where, "inproc") == 0) {
+        struct thread_leaf *t = &d->threads[d->n_threads++];
+        t->d = d;
+        snprintf(t->actor, sizeof t->actor, "%s", actor);
+        return pl_loop_thread(d->loop, actor, thread_main, t, err);
+    }
+    return place_child(d, actor, strcmp(where, "tcp") == 0 ? d->tcp_hub : d->ipc_hub, err);
+}
+
+static int place_all(struct daemon *d, struct pl_err *err)
+{
+    int rc = 0;
+    for (const struct pl_movable *m = pl_movables; m->actor && !rc; m++) {
+        const char *where = pl_config_str(d->config, m->option);
+        if (strcmp(m->actor, "tool") != 0) {
+            rc = place(d, m->actor, where, err);
+            continue;
+        }
+        for (uint32_t i = 0; i < d->service.n_tools && !rc; i++) rc = place(d, d->service.tool_names[i], where, err);
+    }
+    return rc ? rc : pl_service_add(&d->service, d->node, "frontdoor", err);
+}
+
+static bool any_placed(const struct daemon *d, const char *where)
+{
+    for (const struct pl_movable *m = pl_movables; m->actor; m++)
+        if (strcmp(pl_config_str(d->config, m->option), where) == 0) return true;
+    return false;
+}
+
+static int open_hubs(struct daemon *d, struct pl_err *err)
+{
+    char path[PL_PATH_MAX + 64];
+    snprintf(path, sizeof path, "ipc://%s/run/hub.sock", d->service.data);
+    int rc = pl_loop_hub(d->loop, HUB_INPROC, NULL, 0, err);
+    if (!rc && any_placed(d, "ipc")) rc = pl_loop_hub(d->loop, path, d->ipc_hub, sizeof d->ipc_hub, err);
+    if (!rc && any_placed(d, "tcp")) rc = pl_loop_hub(d->loop, "tcp://127.0.0.1:*", d->tcp_hub, sizeof d->tcp_hub, err);
+    return rc;
+}
+
+static int open_listeners(struct daemon *d, struct pl_err *err)
+{
+    snprintf(d->admin, sizeof d->admin, "ipc://%s/admin.sock", d->service.data);
+    struct pl_listen_opts clients = {PL_LISTENER_CLIENTS, pl_config_str(d->config, "listen"), FRAME_BYTES};
+    struct pl_listen_opts admin = {PL_LISTENER_ADMIN, d->admin, FRAME_BYTES};
+    int rc = pl_loop_listen(d->loop, &clients, err);
+    if (!rc) rc = pl_loop_listen(d->loop, &admin, err);
+    if (!rc) rc = pl_node_listener(d->node, PL_LISTENER_CLIENTS, "frontdoor", err);
+    if (!rc) rc = pl_node_listener(d->node, PL_LISTENER_ADMIN, "frontdoor", err);
+    const char *metrics = pl_config_str(d->config, "metrics");
+    if (!rc && metrics) rc = pl_loop_metrics(d->loop, metrics, err);
+    return rc;
+}
+
+/* --- the two mains --- */
+
+static void on_stop(void *arg)
+{
+    struct daemon *d = arg;
+    pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "stopping", "grace_ms=%d", STOP_GRACE_MS);
+    pl_node_stop(d->node, STOP_GRACE_MS);
+}
+
+static int serve(struct daemon *d, struct pl_err *err)
+{
+    int rc = take_lock(d, err);
+    if (rc) return rc;
+    d->zmq = pl_zmq_create();
+    if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
+    rc = pl_loop_create(d->zmq, &d->loop, err);
+    if (rc) return rc;
+    struct pl_node_opts o = {.name = "service", .world = pl_loop_world(d->loop), .log = &d->service.log};
+    rc = pl_node_create(&o, &d->node, err);
+    if (!rc) pl_loop_attach(d->loop, d->node);
+    if (!rc) rc = open_hubs(d, err);
+    if (!rc) rc = place_all(d, err);
+    if (!rc) rc = open_listeners(d, err);
+    if (!rc) pl_loop_on_stop(d->loop, on_stop, d);
+    if (!rc) rc = pl_node_start(d->node, err);
+    if (rc) return rc;
+    pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving", "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s",
+                 PL_VERSION, (int)getpid(), d->service.ctx_size, d->service.n_pages, pl_config_str(d->config, "listen"));
+    return pl_loop_run(d->loop, err);
+}
+
+static int be_child(struct daemon *d, const char *role, struct pl_err *err)
+{
+    const char *link = pl_config_str(d->config, "link");
+    if (!link) return pl_fail(err, PL_E_INVALID, "link", "a child is started by the service, not by hand");
+    d->zmq = pl_zmq_create();
+    if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
+    return pl_leaf_run(&d->service, d->zmq, role, link, pl_config_u64(d->config, "incarnation"), err);
+}
+
+static int program_path(char *out, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", out, size - 1);
+    if (n < 0) return -PL_E_IO;
+    out[n] = 0;
+    return 0;
+}
+
+static int load_config(struct daemon *d, struct pl_err *err)
+{
+    char data[PL_PATH_MAX], file[PL_PATH_MAX + 32];
+    int rc = pl_config_load(pl_daemon_options, d->argc, d->argv, NULL, NULL, NULL, &d->config, err);
+    if (rc || pl_config_str(d->config, "config")) return rc;
+    /* DATA itself decides where the default file is, so the options are read twice. */
+    rc = pl_data_path(d->config, data, sizeof data, err);
+    if (rc) return rc;
+    snprintf(file, sizeof file, "%s/parlance.ini", data);
+    pl_config_destroy(&d->config);
+    return pl_config_load(pl_daemon_options, d->argc, d->argv, file, NULL, NULL, &d->config, err);
+}
+
+static int show_help(void)
+{
+    static char text[16384];
+    pl_config_help(pl_daemon_options, text, sizeof text);
+    printf("usage: parlanced --model FILE [options]\n\n%s", text);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon *d = calloc(1, sizeof *d);
+    struct pl_err err = {0};
+    char program[PL_PATH_MAX];
+    if (!d || program_path(program, sizeof program)) return 1;
+    d->lock = -1;
+    d->argc = argc;
+    d->argv = (const char *const *)argv;
+    int rc = load_config(d, &err);
+    if (rc) goto out;
+    if (pl_config_bool(d->config, "help")) return show_help();
+    if (pl_config_bool(d->config, "version")) return printf("parlanced %s\n", PL_VERSION) < 0;
+    const char *role = pl_config_str(d->config, "role");
+    if (role) pl_child_begin((long)pl_config_u64(d->config, "parent"));
+    rc = pl_service_init(&d->service, d->config, program, role ? role : "service", &err);
+    if (!rc) rc = role ? be_child(d, role, &err) : serve(d, &err);
+out:
+    if (rc) rc = complain(&err);
+    pl_node_destroy(&d->node);
+    pl_loop_destroy(&d->loop);
+    pl_zmq_destroy(&d->zmq);
+    pl_service_finish(&d->service);
+    pl_config_destroy(&d->config);
+    if (d->lock >= 0) close(d->lock);
+    free(d);
+    return rc;
+}

@@ -1,0 +1,55 @@
+/* service.h - what parlanced builds from its options: the model's text side, the actors' options, the placement. Used
+ * by the service process and by each of its children, which read the same options. */
+#ifndef PL_OPS_DAEMON_SERVICE_H
+#define PL_OPS_DAEMON_SERVICE_H
+
+#include "actors/actors.h"
+#include "ops/daemon/options.h"
+#include "runtime/loop.h"
+#include "runtime/node.h"
+#include "runtime/store.h"
+
+enum { PL_TOOLS_MAX = 16, PL_PATH_MAX = 1024 };
+
+struct pl_service {
+    const struct pl_config *config;
+    char data[PL_PATH_MAX], tools_dir[PL_PATH_MAX], store_path[PL_PATH_MAX], program[PL_PATH_MAX];
+    char tool_names[PL_TOOLS_MAX][64];  /* "tool.calculator" */
+    char tool_paths[PL_TOOLS_MAX][PL_PATH_MAX + 80];
+    const char *tool_list[PL_TOOLS_MAX + 1];
+    uint32_t n_tools;
+    struct pl_vocab *vocab;
+    struct pl_template *chat_template;
+    char model_name[128], model_digest[65];
+    struct pl_model_text text;
+    uint32_t ctx_size, n_pages;
+    struct pl_log log;
+
+    struct pl_frontdoor_opts frontdoor;
+    struct pl_session_opts session;
+    struct pl_batcher_opts batcher;
+    struct pl_executor_opts executor;
+    struct pl_tools_opts tools;
+    struct pl_feedback_opts feedback;
+    struct pl_store_opts store;
+    struct pl_tool_host_opts tool_hosts[PL_TOOLS_MAX];
+};
+
+/* Reads the model file's metadata and fills everything. The service must not move afterwards. */
+int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node, struct pl_err *err);
+void pl_service_finish(struct pl_service *s);
+
+/* The actors that can live away from the service's loop, with their placement option. */
+struct pl_movable {
+    const char *actor; /* "executor"; "tool" stands for each tool.NAME */
+    const char *option;
+};
+extern const struct pl_movable pl_movables[]; /* ends with NULL */
+
+/* Adds ACTOR ("session", "tool.calculator", ...) to a node with its options. */
+int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err);
+
+/* Runs one actor as a leaf on its own loop until its link is gone. For threads and for child processes. */
+int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint, uint64_t incarnation, struct pl_err *err);
+
+#endif

@@ -1,0 +1,150 @@
+/* child.c - nodes in processes of their own.
+ *
+ *   known --start--> running --exit told--> known          kill: SIGKILL; the exit is told like any other
+ *
+ * 1. A child inherits stderr and nothing else: every descriptor of ours is closed on exec.
+ * 2. A child dies with us, whatever kills us: the kernel sends it SIGKILL when the thread that started it
+ * ends, so children are started by the loop's thread only. It asks for that in pl_child_begin, and looks
+ * there whether it came too late.
+ * 3. SIGTERM and SIGINT reach a whole process group; a child ignores them, since its parent ends it in order.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "runtime/loop_inside.h"
+
+struct process {
+    uv_process_t handle;
+    struct pl__child *child;
+    uint64_t incarnation;
+};
+struct pl__child {
+    struct pl_loop *loop;
+    struct pl__child *next;
+    char node[PL__NODE_NAME_MAX + 1];
+    char **argv; /* with room for what start appends */
+    int argc;
+    char *endpoint;
+    struct process *running;
+};
+
+void pl_child_begin(long parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != (pid_t)parent) _exit(1);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+}
+
+static struct pl__child *find(const struct pl_loop *l, const char *node)
+{
+    struct pl__child *c = l->children;
+    while (c && strcmp(c->node, node) != 0) c = c->next;
+    return c;
+}
+
+static void forget(struct pl__child *c)
+{
+    for (int i = 0; c->argv && i < c->argc; i++) free(c->argv[i]);
+    free(c->argv);
+    free(c->endpoint);
+    free(c);
+}
+
+int pl_loop_child(struct pl_loop *l, const char *node, const char *const *argv, const char *endpoint,
+                  struct pl_err *err)
+{
+    if (find(l, node)) return pl_fail(err, PL_E_CONFLICT, node, "the child %s is known already", node);
+    if (strlen(node) > PL__NODE_NAME_MAX)
+        return pl_fail(err, PL_E_INVALID, node, "a node's name has at most 64 bytes");
+    struct pl__child *c = calloc(1, sizeof *c);
+    int n = 0;
+    while (argv[n]) n++;
+    bool ok = c && (c->argv = calloc((size_t)n + 7, sizeof *c->argv)) && (c->endpoint = strdup(endpoint));
+    for (; ok && c->argc < n; c->argc++) ok = (c->argv[c->argc] = strdup(argv[c->argc])) != NULL;
+    if (!ok) {
+        if (c) forget(c);
+        return pl_fail(err, PL_E_NO_MEMORY, node, "out of memory");
+    }
+    strcpy(c->node, node);
+    c->loop = l;
+    c->next = l->children;
+    l->children = c;
+    return 0;
+}
+
+static void free_handle(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void on_exit_status(uv_process_t *h, int64_t status, int signal_number)
+{
+    struct process *p = h->data;
+    struct pl__child *c = p->child;
+    uint64_t incarnation = p->incarnation;
+    c->running = NULL;
+    uv_close((uv_handle_t *)h, free_handle);
+    pl__loop_child_exited(c->loop, c->node, incarnation, signal_number ? 128 + signal_number : (int)status);
+}
+
+static int spawn(struct pl__child *c, struct process *p)
+{
+    char incarnation[24], parent[24];
+    uv_stdio_container_t io[3] = {
+        {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+    snprintf(incarnation, sizeof incarnation, "%" PRIu64, p->incarnation);
+    snprintf(parent, sizeof parent, "%ld", (long)getpid());
+    const char *more[] = {"--link", c->endpoint, "--incarnation", incarnation, "--parent", parent, NULL};
+    memcpy(c->argv + c->argc, more, sizeof more);
+    uv_process_options_t o = {
+        .file = c->argv[0], .args = c->argv, .exit_cb = on_exit_status, .stdio = io, .stdio_count = 3};
+    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+    int rc = uv_spawn(&c->loop->uv, &p->handle, &o);
+    memset(c->argv + c->argc, 0, sizeof more);
+    return rc;
+}
+
+int pl__child_start(struct pl_loop *l, const char *node, uint64_t incarnation, struct pl_err *err)
+{
+    struct pl__child *c = find(l, node);
+    if (!c) return -PL_E_NOT_FOUND;
+    if (c->running) return pl_fail(err, PL_E_CONFLICT, node, "the child %s still runs", node);
+    struct process *p = calloc(1, sizeof *p);
+    if (!p) return pl_fail(err, PL_E_NO_MEMORY, node, "out of memory");
+    *p = (struct process){.handle.data = p, .child = c, .incarnation = incarnation};
+    int rc = spawn(c, p);
+    if (rc == 0) {
+        c->running = p;
+        return 0;
+    }
+    p->handle.data = p;
+    uv_close((uv_handle_t *)&p->handle, free_handle);
+    return pl_fail(err, PL_E_IO, node, "cannot start %s: %s", c->argv[0], uv_strerror(rc));
+}
+
+int pl__child_kill(struct pl_loop *l, const char *node)
+{
+    struct pl__child *c = find(l, node);
+    if (!c) return -PL_E_NOT_FOUND;
+    if (c->running) uv_process_kill(&c->running->handle, SIGKILL);
+    return 0;
+}
+
+void pl__children_end(struct pl_loop *l)
+{
+    for (struct pl__child *c = l->children; c; c = c->next) {
+        pl__child_kill(l, c->node);
+        while (c->running) uv_run(&l->uv, UV_RUN_ONCE);
+    }
+    while (l->children) {
+        struct pl__child *c = l->children;
+        l->children = c->next;
+        forget(c);
+    }
+}

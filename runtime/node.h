@@ -1,0 +1,93 @@
+/* node.h - a node: actors, mailboxes, timers and supervisors as one pure step machine.
+ *
+ * A node belongs to one thread. It reads no clock and touches no socket: a struct pl_world gives it time, chance, links,
+ * outside sockets and children, and calls it when something arrives. In production the world is a libuv loop with ZeroMQ
+ * (runtime/loop.h); in the simulator it is a queue of events with a virtual clock (runtime/sim.h).
+ *
+ * Where an actor lives: added here (same loop: the record itself, through a mailbox), or placed on a peer node
+ * (another thread by inproc, a child process by ipc or tcp, another host): then messages are encoded and given to the
+ * world's link. Links form a star: the service node is the hub, the others know only it; a message for an actor that a
+ * leaf does not have goes to the hub. Peers announce themselves with node.hello and are monitored by sys.ping. */
+#ifndef PL_RUNTIME_NODE_H
+#define PL_RUNTIME_NODE_H
+
+#include "runtime/actor.h"
+
+struct pl_node;
+
+/* Whether the simulator makes a handler fail, and whether what it did beforehand happened. */
+enum pl_handler_fault { PL_HANDLER_SOUND, PL_HANDLER_FAILS_BEFORE, PL_HANDLER_FAILS_AFTER };
+
+struct pl_world {
+    void *self;
+    uint64_t (*now_ms)(void *self);
+    uint64_t (*wall_ms)(void *self);
+    uint64_t (*random)(void *self);
+    /* Bytes to a peer node: 0, -PL_E_AGAIN (its queue is full), -PL_E_GONE (not connected). */
+    int (*link_send)(void *self, const char *node, const void *bytes, size_t len);
+    int (*net_send)(void *self, uint32_t listener, struct pl_bin peer, bool delimiter, const void *bytes, size_t len);
+    /* Begins to start / ends the child that hosts NODE. It is up when its node.hello arrives; its end is told by
+     * pl_node_child_exited. child_kill is also used for a child that misses heartbeats. */
+    int (*child_start)(void *self, const char *node, uint64_t incarnation, struct pl_err *err);
+    void (*child_kill)(void *self, const char *node);
+    void (*kill_point)(void *self, const char *point); /* may not return; NULL: nothing */
+    enum pl_handler_fault (*handler_fault)(void *self, const char *actor); /* asked before each message; NULL: sound */
+};
+
+struct pl_node_opts {
+    const char *name;          /* "service", "store", "executor" */
+    struct pl_world world;
+    struct pl_log *log;        /* borrowed for the life of the node */
+    bool codec_always;         /* encode and decode every message, also on one loop (forced on by PL_CODEC_ALWAYS) */
+    const char *hub;           /* leaf: name of the hub node; NULL: this node is the hub */
+    uint64_t incarnation;      /* of a leaf: given by who started it */
+    uint32_t heartbeat_ms;     /* 0: 1000 */
+    uint32_t heartbeat_timeout_ms; /* 0: 60000; a peer silent for so long is killed and restarted */
+};
+int pl_node_create(const struct pl_node_opts *o, struct pl_node **out, struct pl_err *err);
+void pl_node_destroy(struct pl_node **n); /* stops what still runs, in reverse order of start */
+
+/* Before start: an actor of this node (NAME NULL: the class's), started in order of adding. ARG is lent for the node's life. */
+int pl_node_add(struct pl_node *n, const struct pl_actor_class *cls, const char *name, const void *arg, struct pl_err *err);
+/* Before start: ACTOR lives on PEER. What is sent to it before the peer's first hello waits (bounded); while a peer that
+ * was up is down, senders are told `unavailable`; what waited for a link that went down comes back as `gone`. */
+int pl_node_place(struct pl_node *n, const char *actor, const char *peer, struct pl_err *err);
+/* Before start: PEER is a child of this node, supervised with POLICY. */
+int pl_node_child(struct pl_node *n, const char *peer, const struct pl_restart_policy *policy, struct pl_err *err);
+/* Before start: frames of LISTENER go to ACTOR as net.frame. */
+int pl_node_listener(struct pl_node *n, uint32_t listener, const char *actor, struct pl_err *err);
+
+/* Starts children, then actors. -PL_E_* of the first that fails (those that were started are stopped). */
+int pl_node_start(struct pl_node *n, struct pl_err *err);
+/* Handles up to MAX messages and due timers; returns how many. 0: nothing to do until pl_node_due_ms or an event. */
+size_t pl_node_run(struct pl_node *n, size_t max);
+/* When the next timer is due on the world's clock; UINT64_MAX: none. 0 when messages wait. */
+uint64_t pl_node_due_ms(const struct pl_node *n);
+/* Gives sys.stop to all actors. Once mailboxes and outboxes are empty, children get node.bye and may finish (what they
+ * send is still handled); when all are gone, or after GRACE_MS, children are killed, the actors' stop handlers run in
+ * reverse order of start and pl_node_stopped is true. A leaf stops when its hub says node.bye. */
+void pl_node_stop(struct pl_node *n, uint64_t grace_ms);
+bool pl_node_stopped(const struct pl_node *n);
+/* True once an actor or child went over its restart intensity: the process must end with an error. */
+bool pl_node_failed(const struct pl_node *n, struct pl_err *err);
+/* True when every actor of this node runs and every child said hello. */
+bool pl_node_ready(const struct pl_node *n);
+
+/* What the world tells. BYTES are borrowed. */
+void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, size_t len);
+void pl_node_link_up(struct pl_node *n, const char *peer);   /* leaf: the hub is connected: hello is sent */
+void pl_node_link_lost(struct pl_node *n, const char *peer);
+void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnation, int status);
+/* -PL_E_AGAIN when the actor's mailbox is full: stop reading that socket until pl_node_room. -PL_E_NOT_FOUND: no such
+ * listener here. More than 1 MiB of BYTES are passed on as malformed and empty. */
+int pl_node_net_frame(struct pl_node *n, uint32_t listener, struct pl_bin peer, bool delimiter, const void *bytes,
+                      size_t len, bool malformed);
+bool pl_node_room(const struct pl_node *n, uint32_t listener);
+
+struct pl_metrics *pl_node_metrics(struct pl_node *n);
+const char *pl_node_name(const struct pl_node *n);
+/* Handled: by an actor here, or given to a link. What came over a link counts as sent here too. */
+struct pl_node_counts { uint64_t sent, handled, refused, dead, in_flight, restarts, child_restarts; };
+void pl_node_counts(const struct pl_node *n, struct pl_node_counts *out); /* sent = handled + refused + dead + in_flight */
+
+#endif

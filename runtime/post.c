@@ -1,0 +1,166 @@
+/* post.c - where a message goes: a mailbox here, a link, or the dead letters.
+ *
+ * 1. Every message is counted as sent once and ends exactly once: handled, refused or dead.
+ * 2. A dead letter's sender gets sys.undelivered by the system lane, wherever it lives; a notice that cannot
+ * be delivered itself makes no further notice, so notices do not multiply. */
+#include "runtime/node_inside.h"
+
+static void count(struct pl_node *n, uint64_t *number, int which)
+{
+    (*number)++;
+    pl_counter_add(n->messages[which], 1);
+}
+
+void pl__count_handled(struct pl_node *n)
+{
+    count(n, &n->counts.handled, 1);
+}
+
+static void count_dead(struct pl_node *n, int code)
+{
+    if (code == PL_E_OVERLOADED)
+        count(n, &n->counts.refused, 2);
+    else
+        count(n, &n->counts.dead, 3);
+    if (code < 0 || code > PL_E_INTERNAL) code = PL_E_INTERNAL;
+    if (!n->causes[code]) {
+        char labels[64] = "cause=\"";
+        strcat(strncat(labels, pl_error_name(code), sizeof labels - 16), "\"");
+        n->causes[code] = pl_metrics_counter(n->metrics, "parlance_dead_letters_total",
+                                             "Messages that were not handled, by cause.", labels);
+    }
+    pl_counter_add(n->causes[code], 1);
+}
+
+/* The number by which a sender knows its request, found on the wire form so that no type need be known here.
+ */
+static uint64_t body_token(const struct pl_msg *m)
+{
+    static const char *const keys[] = {"token", "call", "gen", "step"};
+    uint64_t found[4] = {0};
+    struct pl_buf b = {0};
+    uint32_t pairs = 0;
+    if (m->type->encode(m->body, &b) == 0) {
+        struct pl_cursor c = {b.data, b.data + b.len};
+        if (pl_cursor_map(&c, &pairs) != 0) pairs = 0;
+        while (pairs-- > 0) {
+            struct pl_str key;
+            uint64_t value;
+            if (pl_cursor_str(&c, &key) != 0) break;
+            if (pl_cursor_u64(&c, &value) != 0) {
+                if (pl_cursor_skip(&c) != 0) break;
+                continue;
+            }
+            for (int i = 0; i < 4; i++)
+                if (pl_str_is(key, keys[i])) found[i] = value;
+        }
+    }
+    pl_buf_finish(&b);
+    for (int i = 0; i < 4; i++)
+        if (found[i]) return found[i];
+    return 0;
+}
+
+static struct pl_msg *notice_of(const struct pl_msg *m, int code)
+{
+    PL_NEW(notice, u, sys_undelivered);
+    if (!notice) return NULL;
+    notice->env.to = pl_msg_str(notice, m->env.from);
+    notice->env.tenant = pl_msg_str(notice, m->env.tenant);
+    notice->env.session = pl_msg_str(notice, m->env.session);
+    notice->env.correlation = pl_msg_str(notice, m->env.correlation.len ? m->env.correlation : m->env.id);
+    u->to = pl_msg_str(notice, m->env.to);
+    u->type = pl_str_of(m->type->name);
+    u->correlation = pl_msg_str(notice, m->env.correlation);
+    u->has_correlation = u->correlation.len > 0;
+    u->code = (uint32_t)code;
+    u->token = body_token(m);
+    return notice;
+}
+
+void pl__dead(struct pl_node *n, struct pl_msg *m, int code)
+{
+    count_dead(n, code);
+    enum pl_log_level level = code == PL_E_INVALID || code == PL_E_NOT_FOUND ? PL_LOG_WARN : PL_LOG_DEBUG;
+    pl_log_write(n->opts.log, level, "", "dead letter", "type=%s from=%.*s to=%.*s cause=%s", m->type->name,
+                 PL_STR_FMT(m->env.from), PL_STR_FMT(m->env.to), pl_error_name(code));
+    if (m->env.from.len && m->type != &pl_sys_undelivered_type) {
+        struct pl_msg *notice = notice_of(m, code);
+        if (notice) pl__post(n, notice, PL__LANE_SYSTEM);
+    }
+    pl_msg_unref(&m);
+}
+
+/* Replaces *M by what a receiver on another node would get. */
+static int recode(struct pl_node *n, struct pl_msg **m)
+{
+    struct pl_err err = {0};
+    struct pl_msg *copy = NULL;
+    pl_buf_clear(&n->scratch);
+    int rc = pl_msg_encode(*m, n->now_ms, &n->scratch);
+    if (rc == 0) rc = pl_msg_decode(n->scratch.data, n->scratch.len, n->now_ms, 0, &copy, NULL, &err);
+    if (rc != 0) {
+        pl_log_write(n->opts.log, PL_LOG_ERROR, "", "invalid message", "type=%s field=%s text=%s",
+                     (*m)->type->name, err.field, err.text);
+        return rc;
+    }
+    pl_msg_unref(m);
+    *m = copy;
+    return 0;
+}
+
+static void to_mailbox(struct pl_actor *a, struct pl_msg *m, enum pl__lane lane)
+{
+    struct pl_node *n = a->node;
+    int rc = 0;
+    if (a->life == PL__ACTOR_DOWN || a->life == PL__ACTOR_STOPPED)
+        rc = -PL_E_UNAVAILABLE;
+    else if (pl__mailbox_full(&a->mailbox, lane))
+        rc = -PL_E_OVERLOADED;
+    else if (n->opts.codec_always)
+        rc = recode(n, &m);
+    if (rc != 0) {
+        pl__dead(n, m, -rc);
+        return;
+    }
+    pl__mailbox_push(&a->mailbox, lane, m);
+    pl__actor_schedule(a);
+}
+
+void pl__route_message(struct pl_node *n, struct pl_msg *m, enum pl__lane lane)
+{
+    struct pl__route *r = pl__route_find(&n->routes, m->env.to);
+    if (m->deadline_ms <= n->now_ms)
+        pl__dead(n, m, PL_E_DEADLINE_EXCEEDED);
+    else if (r && r->local)
+        to_mailbox(r->local, m, lane);
+    else if (r && r->peer)
+        pl__peer_send(r->peer, m, lane);
+    else if (n->hub && m->env.to.len)
+        pl__peer_send(n->hub, m, lane);
+    else
+        pl__dead(n, m, PL_E_NOT_FOUND);
+}
+
+void pl__post(struct pl_node *n, struct pl_msg *m, enum pl__lane lane)
+{
+    count(n, &n->counts.sent, 0);
+    pl__route_message(n, m, lane);
+}
+
+void pl__notify(struct pl_actor *a, struct pl_msg *m)
+{
+    struct pl_node *n = a->node;
+    if (!m) {
+        a->broken = -PL_E_NO_MEMORY;
+        return;
+    }
+    count(n, &n->counts.sent, 0);
+    m->env.to = (struct pl_str){a->route->name, a->route->len};
+    if (a->life == PL__ACTOR_DOWN || a->life == PL__ACTOR_STOPPED) {
+        pl__dead(n, m, PL_E_UNAVAILABLE);
+        return;
+    }
+    pl__mailbox_push(&a->mailbox, PL__LANE_SYSTEM, m);
+    pl__actor_schedule(a);
+}

@@ -1,0 +1,64 @@
+/* sim.h - a deterministic world: nodes, outside peers and a store in one thread, with virtual time and planted faults.
+ *
+ * Events lie in one queue ordered by (virtual time, tie-break drawn from the seed). The same seed gives the same trace.
+ * Every fault that happened is counted by kind. The store is an actor class with the same messages as pl_store_class
+ * over sorted memory, which knows what was synced: a node crash forgets, or tears, what was not. */
+#ifndef PL_RUNTIME_SIM_H
+#define PL_RUNTIME_SIM_H
+
+#include "runtime/node.h"
+
+enum pl_fault {
+    PL_FAULT_DROP,          /* a frame between an outside peer and the service is lost */
+    PL_FAULT_DUPLICATE,
+    PL_FAULT_DELAY,
+    PL_FAULT_REORDER,
+    PL_FAULT_PEER_RESTART,  /* an outside peer comes back with another routing id */
+    PL_FAULT_ACTOR_CRASH,   /* a handler fails */
+    PL_FAULT_CHILD_CRASH,   /* a leaf node dies */
+    PL_FAULT_NODE_CRASH,    /* the service dies; unsynced writes are forgotten or torn */
+    PL_FAULT_WRITE_FAILED,  /* a commit fails with `storage` */
+    PL_FAULT_SLOW_COMMIT,
+    PL_FAULT_COUNT
+};
+const char *pl_fault_name(enum pl_fault f);
+
+struct pl_sim;
+struct pl_sim_opts {
+    uint64_t seed;
+    double probability[PL_FAULT_COUNT]; /* of each fault at each of its chances; 0: off */
+    uint32_t delay_max_ms;
+};
+int pl_sim_create(const struct pl_sim_opts *o, struct pl_sim **out, struct pl_err *err);
+void pl_sim_destroy(struct pl_sim **s);
+
+/* A node under simulation. BUILD makes it (adds actors, places, listeners) each time it boots: at start and after each
+ * crash. HUB NULL: the service. A leaf boots when the hub's supervisor starts it. */
+typedef int (*pl_sim_build)(struct pl_sim *s, struct pl_node_opts *o, struct pl_node **out, void *arg);
+int pl_sim_node(struct pl_sim *s, const char *name, const char *hub, pl_sim_build build, void *arg, struct pl_err *err);
+/* The store's contents, which outlive node crashes; give as arg of pl_sim_store_class. */
+struct pl_sim_disk;
+struct pl_sim_disk *pl_sim_disk(struct pl_sim *s);
+extern const struct pl_actor_class pl_sim_store_class; /* arg: struct pl_sim_disk * */
+typedef void (*pl_sim_row)(const char *family, struct pl_bin key, struct pl_bin value, void *arg);
+void pl_sim_disk_each(const struct pl_sim_disk *d, const char *family, pl_sim_row fn, void *arg); /* synced rows, in order */
+
+/* An outside peer: RECEIVE is called with each frame that reaches it, TICK when its own timer is due. */
+struct pl_sim_peer;
+typedef void (*pl_sim_receive)(struct pl_sim_peer *p, const void *bytes, size_t len, void *arg);
+typedef void (*pl_sim_tick)(struct pl_sim_peer *p, void *arg);
+struct pl_sim_peer *pl_sim_peer(struct pl_sim *s, uint32_t listener, pl_sim_receive receive, pl_sim_tick tick, void *arg);
+void pl_sim_peer_send(struct pl_sim_peer *p, const void *bytes, size_t len);
+void pl_sim_peer_timer(struct pl_sim_peer *p, uint64_t delay_ms);
+
+uint64_t pl_sim_now_ms(const struct pl_sim *s);
+uint64_t pl_sim_random(struct pl_sim *s);
+/* Runs events until the queue is empty, UNTIL_MS of virtual time or MAX events; returns events run. */
+uint64_t pl_sim_run(struct pl_sim *s, uint64_t until_ms, uint64_t max);
+void pl_sim_faults_off(struct pl_sim *s);
+void pl_sim_crash(struct pl_sim *s, const char *node); /* by hand */
+uint64_t pl_sim_fault_count(const struct pl_sim *s, enum pl_fault f);
+uint64_t pl_sim_trace_hash(const struct pl_sim *s); /* over every event */
+struct pl_node *pl_sim_node_at(struct pl_sim *s, const char *name); /* NULL while it is down */
+
+#endif

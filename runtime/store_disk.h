@@ -1,0 +1,42 @@
+/* store_disk.h - RocksDB as the store actor uses it: a batch that collects writes, one synced commit, reads.
+ */
+#ifndef PL_RUNTIME_STORE_DISK_H
+#define PL_RUNTIME_STORE_DISK_H
+
+#include "runtime/store.h"
+#include "schemas/gen/runtime.h"
+
+enum { PL_STORE_REPLY_BYTES = 48 << 20 }; /* most that one answer carries: below what a link takes */
+
+struct pl__disk;
+
+/* Opens or makes the database. O is borrowed for the life of the disk. -PL_E_CORRUPT for a log with a hole, a
+ * damaged file or a directory that lost its CURRENT; -PL_E_CONFLICT when another process has it open;
+ * -PL_E_IO. */
+int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct pl_err *err);
+void pl__disk_close(struct pl__disk **d);
+
+/* Adds a whole write to the batch, or nothing of it. -PL_E_INVALID for an unknown family or a range that ends
+ * before it begins; -PL_E_STORAGE while the disk takes no writes. */
+int pl__disk_add(struct pl__disk *d, const struct pl_store_write *w, struct pl_err *err);
+size_t pl__disk_batch_bytes(struct pl__disk *d);
+/* Writes the batch with one fsync; it is empty afterwards. -PL_E_STORAGE: nothing of it is seen by readers.
+ * Below the reserve of free space the next commit may succeed; after any other error the disk is failed
+ * (pl__disk_failed). */
+int pl__disk_commit(struct pl__disk *d, struct pl_err *err);
+/* True after a write error: reads still work, writes are refused until pl__disk_reopen succeeds. */
+bool pl__disk_failed(const struct pl__disk *d);
+/* Closes and opens again, once there is room. After a failure reads are refused too when it could not be
+ * opened. */
+int pl__disk_reopen(struct pl__disk *d, struct pl_err *err);
+/* Free bytes on the file system for us; 0 when it cannot be asked. */
+uint64_t pl__disk_free_bytes(const struct pl__disk *d);
+
+/* Fill the body of REPLY (store.values, store.rows) in its arena. -PL_E_INVALID, -PL_E_TOO_LARGE,
+ * -PL_E_CORRUPT, -PL_E_IO, -PL_E_UNAVAILABLE, -PL_E_NO_MEMORY. */
+int pl__disk_get(struct pl__disk *d, const struct pl_store_get *get, struct pl_msg *reply,
+                 struct pl_err *err);
+int pl__disk_scan(struct pl__disk *d, const struct pl_store_scan *scan, struct pl_msg *reply,
+                  struct pl_err *err);
+
+#endif

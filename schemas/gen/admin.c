@@ -1,0 +1,210 @@
+/* Generated from schemas/admin.json by schemas/generate.py; do not edit. */
+#include "schemas/gen/types.h"
+
+#include <math.h>
+
+#define TYPE(x, wire_name, type_id, type_edge) \
+    static void init_##x(void *r) { pl__record_init(&pl__##x##_shape, r); } \
+    static int decode_##x(struct pl_cursor *c, struct pl_arena *a, void *r, struct pl_err *e) \
+    { return pl__record_decode(&pl__##x##_shape, c, a, r, e); } \
+    static int encode_##x(const void *r, struct pl_buf *b) { return pl__record_encode(&pl__##x##_shape, r, b); } \
+    static int validate_##x(const void *r, struct pl_err *e) { return pl__record_validate(&pl__##x##_shape, r, e); } \
+    static void print_##x(const void *r, struct pl_buf *b) { pl__record_print(&pl__##x##_shape, r, b); } \
+    static int copy_##x(const void *s, struct pl_arena *a, void *d) \
+    { return pl__record_copy(&pl__##x##_shape, s, a, d); } \
+    const struct pl_type pl_##x##_type = {wire_name, type_id, sizeof(struct pl_##x), type_edge, init_##x, decode_##x, \
+                                          encode_##x, validate_##x, print_##x, copy_##x, &pl__##x##_shape};
+
+/* session_row */
+static const struct pl_field fields_session_row[] = {
+    {.name = "session", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_session_row, session), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_session_row, user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_session_row, tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "turns", .name_len = 5, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_session_row, turns), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "created_ms", .name_len = 10, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_session_row, created_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "updated_ms", .name_len = 10, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_session_row, updated_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+const struct pl_shape pl__session_row_shape = {
+    fields_session_row, 6, sizeof(struct pl_session_row),
+    offsetof(struct pl_session_row, unknown), offsetof(struct pl_session_row, unknown_count),
+};
+TYPE(session_row, "session_row", PL_T_SESSION_ROW, PL_EDGE_NONE)
+
+/* turn_row */
+static const struct pl_field fields_turn_row[] = {
+    {.name = "turn", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, turn), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "id", .name_len = 2, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, id), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "session", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, session), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "prompt", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, prompt), .min = {.u = 0ULL}, .max = {.u = 1048576ULL}},
+    {.name = "text", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, text), .min = {.u = 0ULL}, .max = {.u = 1048576ULL}},
+    {.name = "finish_reason", .name_len = 13, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, finish_reason), .min = {.u = 0ULL}, .max = {.u = 16ULL}},
+    {.name = "reasoning", .name_len = 9, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_turn_row, reasoning), .has_at = offsetof(struct pl_turn_row, has_reasoning), .min = {.u = 0ULL}, .max = {.u = 1048576ULL}},
+    {.name = "created_ms", .name_len = 10, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, created_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "usage", .name_len = 5, .form = PL_FORM_REC, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, usage), .part = &pl__usage_shape},
+    {.name = "tools", .name_len = 5, .form = PL_FORM_REC, .flags = PL_FIELD_OPTIONAL | PL_FIELD_LIST, .at = offsetof(struct pl_turn_row, tools), .has_at = offsetof(struct pl_turn_row, has_tools), .count_at = offsetof(struct pl_turn_row, tools_count), .max_items = 64, .part = &pl__tool_record_shape},
+    {.name = "logits_hashes", .name_len = 13, .form = PL_FORM_U64, .flags = PL_FIELD_OPTIONAL | PL_FIELD_LIST, .at = offsetof(struct pl_turn_row, logits_hashes), .has_at = offsetof(struct pl_turn_row, has_logits_hashes), .count_at = offsetof(struct pl_turn_row, logits_hashes_count), .max_items = 131072, .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "model_digest", .name_len = 12, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, model_digest), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "adapter_digest", .name_len = 14, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_turn_row, adapter_digest), .has_at = offsetof(struct pl_turn_row, has_adapter_digest), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "seed", .name_len = 4, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_turn_row, seed), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+const struct pl_shape pl__turn_row_shape = {
+    fields_turn_row, 15, sizeof(struct pl_turn_row),
+    offsetof(struct pl_turn_row, unknown), offsetof(struct pl_turn_row, unknown_count),
+};
+TYPE(turn_row, "turn_row", PL_T_TURN_ROW, PL_EDGE_NONE)
+
+/* sessions.list */
+static const struct pl_field fields_sessions_list[] = {
+    {.name = "limit", .name_len = 5, .form = PL_FORM_U32, .at = offsetof(struct pl_sessions_list, limit), .min = {.u = 1ULL}, .max = {.u = 1000ULL}, .initial = {.u = 100ULL}},
+    {.name = "after", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_sessions_list, after), .has_at = offsetof(struct pl_sessions_list, has_after), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__sessions_list_shape = {
+    fields_sessions_list, 2, sizeof(struct pl_sessions_list),
+    offsetof(struct pl_sessions_list, unknown), offsetof(struct pl_sessions_list, unknown_count),
+};
+TYPE(sessions_list, "sessions.list", PL_T_SESSIONS_LIST, PL_EDGE_ADMIN)
+
+/* sessions.listed */
+static const struct pl_field fields_sessions_listed[] = {
+    {.name = "sessions", .name_len = 8, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_sessions_listed, sessions), .count_at = offsetof(struct pl_sessions_listed, sessions_count), .max_items = 1000, .part = &pl__session_row_shape},
+    {.name = "next", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_sessions_listed, next), .has_at = offsetof(struct pl_sessions_listed, has_next), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__sessions_listed_shape = {
+    fields_sessions_listed, 2, sizeof(struct pl_sessions_listed),
+    offsetof(struct pl_sessions_listed, unknown), offsetof(struct pl_sessions_listed, unknown_count),
+};
+TYPE(sessions_listed, "sessions.listed", PL_T_SESSIONS_LISTED, PL_EDGE_OUT)
+
+/* sessions.show */
+static const struct pl_field fields_sessions_show[] = {
+    {.name = "limit", .name_len = 5, .form = PL_FORM_U32, .at = offsetof(struct pl_sessions_show, limit), .min = {.u = 1ULL}, .max = {.u = 1000ULL}, .initial = {.u = 100ULL}},
+    {.name = "after", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_sessions_show, after), .has_at = offsetof(struct pl_sessions_show, has_after), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__sessions_show_shape = {
+    fields_sessions_show, 2, sizeof(struct pl_sessions_show),
+    offsetof(struct pl_sessions_show, unknown), offsetof(struct pl_sessions_show, unknown_count),
+};
+TYPE(sessions_show, "sessions.show", PL_T_SESSIONS_SHOW, PL_EDGE_ADMIN)
+
+/* sessions.shown */
+static const struct pl_field fields_sessions_shown[] = {
+    {.name = "turns", .name_len = 5, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_sessions_shown, turns), .count_at = offsetof(struct pl_sessions_shown, turns_count), .max_items = 1000, .part = &pl__turn_row_shape},
+    {.name = "next", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_sessions_shown, next), .has_at = offsetof(struct pl_sessions_shown, has_next), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__sessions_shown_shape = {
+    fields_sessions_shown, 2, sizeof(struct pl_sessions_shown),
+    offsetof(struct pl_sessions_shown, unknown), offsetof(struct pl_sessions_shown, unknown_count),
+};
+TYPE(sessions_shown, "sessions.shown", PL_T_SESSIONS_SHOWN, PL_EDGE_OUT)
+
+/* sessions.delete */
+static const struct pl_shape pl__sessions_delete_shape = {
+    NULL, 0, sizeof(struct pl_sessions_delete),
+    offsetof(struct pl_sessions_delete, unknown), offsetof(struct pl_sessions_delete, unknown_count),
+};
+TYPE(sessions_delete, "sessions.delete", PL_T_SESSIONS_DELETE, PL_EDGE_ADMIN)
+
+/* sessions.deleted */
+static const struct pl_field fields_sessions_deleted[] = {
+    {.name = "turns", .name_len = 5, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_sessions_deleted, turns), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+};
+static const struct pl_shape pl__sessions_deleted_shape = {
+    fields_sessions_deleted, 1, sizeof(struct pl_sessions_deleted),
+    offsetof(struct pl_sessions_deleted, unknown), offsetof(struct pl_sessions_deleted, unknown_count),
+};
+TYPE(sessions_deleted, "sessions.deleted", PL_T_SESSIONS_DELETED, PL_EDGE_OUT)
+
+/* feedback_row */
+static const struct pl_field fields_feedback_row[] = {
+    {.name = "feedback", .name_len = 8, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, feedback), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "turn", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, turn), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "session", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, session), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "stars", .name_len = 5, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, stars), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "comment", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_feedback_row, comment), .has_at = offsetof(struct pl_feedback_row, has_comment), .min = {.u = 0ULL}, .max = {.u = 8192ULL}},
+    {.name = "correction", .name_len = 10, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_feedback_row, correction), .has_at = offsetof(struct pl_feedback_row, has_correction), .min = {.u = 0ULL}, .max = {.u = 65536ULL}},
+    {.name = "created_ms", .name_len = 10, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, created_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "model_digest", .name_len = 12, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, model_digest), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "adapter_digest", .name_len = 14, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_feedback_row, adapter_digest), .has_at = offsetof(struct pl_feedback_row, has_adapter_digest), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+};
+const struct pl_shape pl__feedback_row_shape = {
+    fields_feedback_row, 10, sizeof(struct pl_feedback_row),
+    offsetof(struct pl_feedback_row, unknown), offsetof(struct pl_feedback_row, unknown_count),
+};
+TYPE(feedback_row, "feedback_row", PL_T_FEEDBACK_ROW, PL_EDGE_NONE)
+
+/* feedback.list */
+static const struct pl_field fields_feedback_list[] = {
+    {.name = "limit", .name_len = 5, .form = PL_FORM_U32, .at = offsetof(struct pl_feedback_list, limit), .min = {.u = 1ULL}, .max = {.u = 1000ULL}, .initial = {.u = 100ULL}},
+    {.name = "after", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_feedback_list, after), .has_at = offsetof(struct pl_feedback_list, has_after), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__feedback_list_shape = {
+    fields_feedback_list, 2, sizeof(struct pl_feedback_list),
+    offsetof(struct pl_feedback_list, unknown), offsetof(struct pl_feedback_list, unknown_count),
+};
+TYPE(feedback_list, "feedback.list", PL_T_FEEDBACK_LIST, PL_EDGE_ADMIN)
+
+/* feedback.listed */
+static const struct pl_field fields_feedback_listed[] = {
+    {.name = "feedback", .name_len = 8, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_feedback_listed, feedback), .count_at = offsetof(struct pl_feedback_listed, feedback_count), .max_items = 1000, .part = &pl__feedback_row_shape},
+    {.name = "next", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_feedback_listed, next), .has_at = offsetof(struct pl_feedback_listed, has_next), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__feedback_listed_shape = {
+    fields_feedback_listed, 2, sizeof(struct pl_feedback_listed),
+    offsetof(struct pl_feedback_listed, unknown), offsetof(struct pl_feedback_listed, unknown_count),
+};
+TYPE(feedback_listed, "feedback.listed", PL_T_FEEDBACK_LISTED, PL_EDGE_OUT)
+
+/* feedback.stats */
+static const struct pl_shape pl__feedback_stats_shape = {
+    NULL, 0, sizeof(struct pl_feedback_stats),
+    offsetof(struct pl_feedback_stats, unknown), offsetof(struct pl_feedback_stats, unknown_count),
+};
+TYPE(feedback_stats, "feedback.stats", PL_T_FEEDBACK_STATS, PL_EDGE_ADMIN)
+
+/* feedback.counted */
+static const struct pl_field fields_feedback_counted[] = {
+    {.name = "total", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_counted, total), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "stars", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_feedback_counted, stars), .count_at = offsetof(struct pl_feedback_counted, stars_count), .max_items = 5, .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "mean", .name_len = 4, .form = PL_FORM_F64, .at = offsetof(struct pl_feedback_counted, mean), .min = {.f = -HUGE_VAL}, .max = {.f = HUGE_VAL}, .initial = {.f = 0.0}},
+    {.name = "corrections", .name_len = 11, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_counted, corrections), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "ratings_below_3", .name_len = 15, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_counted, ratings_below_3), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "due", .name_len = 3, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_counted, due)},
+};
+static const struct pl_shape pl__feedback_counted_shape = {
+    fields_feedback_counted, 6, sizeof(struct pl_feedback_counted),
+    offsetof(struct pl_feedback_counted, unknown), offsetof(struct pl_feedback_counted, unknown_count),
+};
+TYPE(feedback_counted, "feedback.counted", PL_T_FEEDBACK_COUNTED, PL_EDGE_OUT)
+
+/* retrain.request */
+static const struct pl_field fields_retrain_request[] = {
+    {.name = "reason", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_retrain_request, reason), .has_at = offsetof(struct pl_retrain_request, has_reason), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__retrain_request_shape = {
+    fields_retrain_request, 1, sizeof(struct pl_retrain_request),
+    offsetof(struct pl_retrain_request, unknown), offsetof(struct pl_retrain_request, unknown_count),
+};
+TYPE(retrain_request, "retrain.request", PL_T_RETRAIN_REQUEST, PL_EDGE_ADMIN)
+
+/* retrain.status */
+static const struct pl_shape pl__retrain_status_shape = {
+    NULL, 0, sizeof(struct pl_retrain_status),
+    offsetof(struct pl_retrain_status, unknown), offsetof(struct pl_retrain_status, unknown_count),
+};
+TYPE(retrain_status, "retrain.status", PL_T_RETRAIN_STATUS, PL_EDGE_ADMIN)
+
+/* retrain.state */
+static const struct pl_field fields_retrain_state[] = {
+    {.name = "due", .name_len = 3, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_retrain_state, due)},
+    {.name = "ratings_below_3", .name_len = 15, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_retrain_state, ratings_below_3), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "threshold", .name_len = 9, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_retrain_state, threshold), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "reason", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_retrain_state, reason), .has_at = offsetof(struct pl_retrain_state, has_reason), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+    {.name = "since_ms", .name_len = 8, .form = PL_FORM_U64, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_retrain_state, since_ms), .has_at = offsetof(struct pl_retrain_state, has_since_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__retrain_state_shape = {
+    fields_retrain_state, 5, sizeof(struct pl_retrain_state),
+    offsetof(struct pl_retrain_state, unknown), offsetof(struct pl_retrain_state, unknown_count),
+};
+TYPE(retrain_state, "retrain.state", PL_T_RETRAIN_STATE, PL_EDGE_OUT)
