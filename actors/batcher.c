@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFUSED_MOST = 2, LOST_MOST = 5, EARLY_MOST = 64, HELLO_AGAIN_MS = 1000, PREFILL_CHUNK = 256 };
+/* LOST_MOST is below the restarts that supervisors allow (10), so that a deadly prompt ends before the node
+ * does. */
+enum { REFUSED_MOST = 2, LOST_MOST = 8, EARLY_MOST = 64, HELLO_AGAIN_MS = 1000, PREFILL_CHUNK = 256 };
 enum timer_kind { TIMER_DEADLINE = 1, TIMER_HELLO };
 
 struct counts {
@@ -179,11 +181,17 @@ static void hello(struct pl_actor *self, struct batcher *b)
     pl_send_to(self, executor, &m);
 }
 
+/* True when G may be what broke the step under way: only positions that were never run before can. */
+static bool is_suspect(const struct pl_gen *g)
+{
+    return g->rows && g->n_ran + g->rows > g->n_proven;
+}
+
 static void executor_lost(struct pl_actor *self, struct batcher *b)
 {
     for (struct pl_gen *g = b->s.running.first, *next; g; g = next) {
         next = g->next;
-        if (g->rows && ++g->lost >= LOST_MOST)
+        if (is_suspect(g) && ++g->lost >= LOST_MOST)
             end_failed(self, b, g, PL_E_UNAVAILABLE,
                        "the executor was lost again and again under this generation");
     }
@@ -215,7 +223,7 @@ static void on_refused(struct pl_actor *self, struct batcher *b, const struct pl
     for (struct pl_gen *g = b->s.running.first, *next; g; g = next) {
         next = g->next;
         /* `gone`: the step was meant for an earlier executor; that is nobody's fault. */
-        if (g->rows && st->code != PL_E_GONE && ++g->refused >= REFUSED_MOST)
+        if (is_suspect(g) && st->code != PL_E_GONE && ++g->refused >= REFUSED_MOST)
             end_failed(self, b, g, st->code, NULL);
     }
     pl__schedule_lost(&b->s);
@@ -239,7 +247,6 @@ static void take_id(struct pl_actor *self, struct batcher *b, struct pl_gen *g,
         pl_histogram_observe(b->counts.first_seconds, (double)(pl_now_ms(self) - g->submitted_ms) / 1000);
     g->ids[g->n_ids++] = r->id;
     g->decoding = true;
-    g->refused = g->lost = 0;
     pl_counter_add(b->counts.generated, 1);
     send_token(self, b, g, r->logits_hash);
     if (pl_vocab_is_end(b->o->vocab, r->id))
@@ -259,6 +266,10 @@ static void take_rows(struct pl_actor *self, struct batcher *b, struct pl_gen *g
         return;
     }
     g->n_ran += g->rows;
+    if (g->n_ran > g->n_proven) {
+        g->n_proven = g->n_ran;
+        g->refused = g->lost = 0;
+    }
     g->rows = 0;
     g->draws = false;
     pl_pages_file(b->s.pages, &g->table, g->ids, g->n_ran);

@@ -32,7 +32,8 @@ struct pl_gen {
     struct pl_exec_open sampling;     /* parameters; slot and ids are set when it is opened */
     uint32_t *ids;                    /* [n_most] prompt, then what was drawn */
     uint32_t n_ids, n_prompt, n_most; /* n_most: ids at which it ends with reason length */
-    uint32_t refused, lost;           /* its steps that ended so since it last drew an id */
+    uint32_t n_proven;                /* so many positions have run without fault, by any executor */
+    uint32_t refused, lost;           /* its steps beyond them that ended so */
     bool admitted;                    /* has run before; cached_tokens is set */
     uint32_t cached_tokens;
 

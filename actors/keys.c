@@ -1,10 +1,11 @@
 #include "actors/keys.h"
 
-const char *const pl_families[] = {PL_FAMILY_REQUESTS,   PL_FAMILY_PENDING,  PL_FAMILY_SESSIONS, PL_FAMILY_TURNS,
-                                   PL_FAMILY_TURN_NAMES, PL_FAMILY_FEEDBACK, PL_FAMILY_RATED,    PL_FAMILY_META,
-                                   NULL};
+const char *const pl_families[] = {PL_FAMILY_REQUESTS, PL_FAMILY_PENDING,    PL_FAMILY_SESSIONS,
+                                   PL_FAMILY_TURNS,    PL_FAMILY_TURN_NAMES, PL_FAMILY_FEEDBACK,
+                                   PL_FAMILY_RATED,    PL_FAMILY_META,       NULL};
 
-struct pl_bin pl_key_join(struct pl_msg *m, const struct pl_str *parts, size_t n_parts, uint64_t number, int number_bytes)
+struct pl_bin pl_key_join(struct pl_msg *m, const struct pl_str *parts, size_t n_parts, uint64_t number,
+                          int number_bytes)
 {
     size_t bytes = (size_t)number_bytes + (n_parts && number_bytes ? 1 : 0);
     for (size_t i = 0; i < n_parts; i++) bytes += parts[i].len + (i ? 1 : 0);

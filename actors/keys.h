@@ -7,7 +7,8 @@
  *   turns       tenant 0 session 0 number (u32 be) rec.turn
  *   turn_names  turn                               key of the turn in `turns`
  *   feedback    number (u64 be)                    rec.feedback
- *   rated       tenant 0 turn 0 user               number of the newest rating (u64 be)
+ *   rated       tenant 0 turn 0 user               newest rating: number (u64 be), stars, 1 with a correction
+ *   rated       1 0 tenant 0 id                    feedback.stored, the answer to the message that rated
  *   meta        "retrain", "accepted_seq", ...     rec.retrain, rec.counter
  *
  * Names hold no control characters (schemas/), so 0 separates; keys sort by tenant, session, number. */

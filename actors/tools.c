@@ -4,17 +4,14 @@
  * refuses a tool that there is not, arguments that do not fit its schema, and what is beyond its bounds.
  *
  *   call:  tool.call -> waiting -> running -> tool.result
- *            running: handed to the host, which runs one at a time, in order
- *            waiting for too long ........................ unavailable
- *            first of the running, over the time-out ..... tool_timeout, and the host's process is restarted
- *            first of the running, when the host dies .... waits again if the tool is idempotent, once; else
- *                                                          tool_failed
- *            behind the first, when the host dies ........ waits again
+ *            waiting for too long ........ unavailable
+ *            running over the time-out ... tool_timeout, and the host's process is restarted
+ *            running when the host dies .. waits again if the tool is idempotent, once; else tool_failed
  *   tool:  unknown --tool.hello--> up <--> down (its calls wait) --final--> gone (unavailable)
  *          after 5 failures in a row it is closed for 5 s; then the next failure closes it again
  *
  * 1. Each call is answered exactly once, or dropped by tool.cancel.
- * 2. At most max_running + max_waiting calls of a tool are here.
+ * 2. A host has at most one call in its hands; at most max_waiting others of its tool wait.
  * 3. A run's number is used once: the answer to a run that was given up finds nothing. */
 #include "actors/actors.h"
 
@@ -27,7 +24,6 @@
 
 enum {
     MAX_TOOLS = 64,
-    DEFAULT_RUNNING = 4,
     DEFAULT_WAITING = 64,
     WAIT_MS = 30000, /* for a host that restarts, or for the calls before */
     FAILURES = 5,    /* in a row close a tool */
@@ -59,14 +55,15 @@ struct tool {
     json_t *function;         /* its schema, parsed */
     const json_t *parameters; /* inside it; may be NULL */
     bool up, gone, restarting;
-    struct queue running, waiting;
+    struct call *running; /* handed to the host */
+    struct queue waiting;
     uint32_t failures;
     uint64_t closed_until_ms, restart_timer;
 };
 
 struct tools {
     struct tool all[MAX_TOOLS];
-    uint32_t count, max_running, max_waiting;
+    uint32_t count, max_waiting;
     uint64_t next_number;
 };
 
@@ -224,18 +221,14 @@ static void wait_again(struct pl_actor *self, struct tool *t, struct call *c)
     queue_push_front(&t->waiting, c);
 }
 
-/* Calls that were handed to the host but did not run: they wait again, in their order. */
-static void take_back_running(struct pl_actor *self, struct tool *t)
+/* The host may have died with C in its hands, which is no longer `running`. */
+static void call_crashed(struct pl_actor *self, struct tool *t, struct call *c)
 {
-    while (t->running.first) {
-        struct call *c = t->running.last; /* the last first, each to the front */
-        queue_remove(&t->running, c);
-        c->attempts--;
-        if (c->dropped)
-            call_free(self, c);
-        else
-            wait_again(self, t, c);
-    }
+    if (c->attempts < ATTEMPTS && described(t)->idempotent && !c->dropped)
+        wait_again(self, t, c);
+    else
+        finish_with(self, t, c, PL_E_TOOL_FAILED, "the tool %s crashed", t->name);
+    note_failure(self, t, "it crashed");
 }
 
 /* ---- running ---- */
@@ -265,12 +258,6 @@ static bool passes(struct pl_actor *self, const struct tool *t, struct call *c)
     return false;
 }
 
-static void start_timeout(struct pl_actor *self, struct tool *t)
-{
-    struct call *c = t->running.first;
-    if (c && !c->timer) c->timer = pl_timer_start(self, described(t)->timeout_ms, TIMER_RUN, c->number);
-}
-
 static void run(struct pl_actor *self, struct tools *st, struct tool *t, struct call *c)
 {
     PL_NEW(m, b, tool_run);
@@ -282,16 +269,15 @@ static void run(struct pl_actor *self, struct tools *st, struct tool *t, struct 
     c->attempts++;
     b->arguments = pl_msg_str(m, ((const struct pl_tool_call *)c->request->body)->arguments);
     m->env.trace = pl_msg_str(m, c->request->env.trace);
-    queue_push(&t->running, c);
+    c->timer = pl_timer_start(self, described(t)->timeout_ms, TIMER_RUN, c->number);
+    t->running = c;
     pl_send_to(self, t->actor, &m);
-    start_timeout(self, t);
-    pl_kill_point(self, "tool");
 }
 
-/* Hands waiting calls to the host as far as it takes them. */
+/* Hands the next waiting call to the host when it is free. */
 static void pump(struct pl_actor *self, struct tools *st, struct tool *t)
 {
-    while (t->up && !t->restarting && t->waiting.first && t->running.count < st->max_running) {
+    while (t->up && !t->restarting && t->waiting.first && !t->running) {
         struct call *c = t->waiting.first;
         queue_remove(&t->waiting, c);
         pl_timer_cancel(self, c->timer);
@@ -339,8 +325,7 @@ static void on_cancel(struct pl_actor *self, struct tools *st, const struct pl_m
 {
     uint64_t number = ((const struct pl_tool_cancel *)m->body)->call;
     for (struct tool *t = st->all; t < st->all + st->count; t++) {
-        for (struct call *c = t->running.first; c; c = c->next)
-            if (same_request(c, m, number)) c->dropped = true; /* the host is not interrupted */
+        if (t->running && same_request(t->running, m, number)) t->running->dropped = true; /* it runs on */
         for (struct call *c = t->waiting.first, *next; c; c = next) {
             next = c->next;
             if (!same_request(c, m, number)) continue;
@@ -354,12 +339,10 @@ static void on_ran(struct pl_actor *self, struct tools *st, const struct pl_msg 
 {
     const struct pl_tool_ran *ran = m->body;
     struct tool *t = find_actor(st, m->env.from);
-    struct call *c = t ? t->running.first : NULL;
-    while (c && c->run != ran->call) c = c->next;
-    if (!c) return; /* of a run that was given up */
+    struct call *c = t ? t->running : NULL;
+    if (!c || c->run != ran->call) return; /* of a run that was given up */
     bool rubbish = ran->content.len > RESULT_MAX || !pl_utf8_valid(ran->content.ptr, ran->content.len);
-    queue_remove(&t->running, c);
-    start_timeout(self, t);
+    t->running = NULL;
     if (rubbish)
         finish_with(self, t, c, PL_E_TOOL_FAILED, "the tool %s answered what is not text", t->name);
     else
@@ -402,24 +385,14 @@ static void on_hello(struct pl_actor *self, struct tools *st, const struct pl_ms
     pump(self, st, t);
 }
 
-/* The host died. The first of the running calls was in its hands. */
 static void on_tool_down(struct pl_actor *self, struct tools *st, struct tool *t, bool final)
 {
-    struct call *c = t->running.first;
-    bool killed = t->restarting, announced = t->hello && !t->gone;
+    struct call *c = t->running;
+    bool announced = t->hello && !t->gone;
+    t->running = NULL;
     t->up = false;
     restart_over(self, t);
-    if (c && !killed) {
-        bool again = c->attempts < ATTEMPTS && described(t)->idempotent && !c->dropped;
-        queue_remove(&t->running, c);
-        take_back_running(self, t);
-        if (again)
-            wait_again(self, t, c);
-        else
-            finish_with(self, t, c, PL_E_TOOL_FAILED, "the tool %s crashed", t->name);
-        note_failure(self, t, "it crashed");
-    }
-    take_back_running(self, t);
+    if (c) call_crashed(self, t, c);
     if (!final) return;
     t->gone = true;
     refuse_waiting(self, t, "is down");
@@ -435,29 +408,31 @@ static void on_up(struct pl_actor *self, struct tools *st, struct pl_str actor)
     pump(self, st, t);
 }
 
-/* A run did not reach its host. */
+/* A run did not reach its host, or (unavailable) perhaps did and was not survived. */
 static void on_undelivered(struct pl_actor *self, struct tools *st, const struct pl_sys_undelivered *u)
 {
     struct tool *t = find_actor(st, u->to);
-    struct call *c = t ? t->running.first : NULL;
-    while (c && c->run != u->token) c = c->next;
-    if (!c || !pl_str_is(u->type, "tool.run")) return;
-    queue_remove(&t->running, c);
-    c->attempts--;
+    struct call *c = t ? t->running : NULL;
+    if (!c || c->run != u->token) return;
     bool absent = u->code == PL_E_GONE || u->code == PL_E_NOT_FOUND;
-    if (absent) t->up = false; /* until sys.up */
-    if (absent && !c->dropped)
+    t->running = NULL;
+    if (absent || u->code == PL_E_UNAVAILABLE) t->up = false; /* until sys.up or tool.hello */
+    if (u->code == PL_E_UNAVAILABLE) {
+        call_crashed(self, t, c);
+    } else if (absent && !c->dropped) {
+        c->attempts--;
         wait_again(self, t, c);
-    else
-        finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s is not available now", t->name);
-    start_timeout(self, t);
+    } else {
+        finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s does not take calls now", t->name);
+        pump(self, st, t);
+    }
 }
 
-static void on_timeout(struct pl_actor *self, struct tool *t, uint32_t index, struct call *c)
+static void on_timeout(struct pl_actor *self, struct tool *t, uint32_t index)
 {
-    queue_remove(&t->running, c);
+    struct call *c = t->running;
+    t->running = NULL;
     c->timer = 0;
-    take_back_running(self, t);
     finish_with(self, t, c, PL_E_TOOL_TIMEOUT, "the tool %s did not answer within %u ms", t->name,
                 described(t)->timeout_ms);
     note_failure(self, t, "it did not answer in time");
@@ -473,29 +448,24 @@ static void on_waited(struct pl_actor *self, struct tool *t, struct call *c)
     finish_with(self, t, c, PL_E_UNAVAILABLE, "the tool %s was not free in time", t->name);
 }
 
-static struct call *find_number(struct queue *q, uint64_t number)
+static struct call *find_waiting(struct tool *t, uint64_t number)
 {
-    struct call *c = q->first;
+    struct call *c = t->waiting.first;
     while (c && c->number != number) c = c->next;
     return c;
 }
 
 static void on_timer(struct pl_actor *self, struct tools *st, const struct pl_sys_timer *timer)
 {
-    if (timer->kind == TIMER_RESTART) {
-        restart_over(self, &st->all[timer->arg]);
-        pump(self, st, &st->all[timer->arg]);
-        return;
-    }
     for (uint32_t i = 0; i < st->count; i++) {
         struct tool *t = &st->all[i];
-        struct call *c = find_number(timer->kind == TIMER_RUN ? &t->running : &t->waiting, timer->arg);
-        if (!c) continue;
-        if (timer->kind == TIMER_RUN)
-            on_timeout(self, t, i, c);
-        else
-            on_waited(self, t, c);
-        return;
+        struct call *waited = timer->kind == TIMER_WAIT ? find_waiting(t, timer->arg) : NULL;
+        if (waited) on_waited(self, t, waited);
+        if (timer->kind == TIMER_RUN && t->running && t->running->number == timer->arg)
+            on_timeout(self, t, i);
+        if (timer->kind != TIMER_RESTART || timer->arg != i) continue;
+        restart_over(self, t);
+        pump(self, st, t);
     }
 }
 
@@ -505,7 +475,6 @@ static int tools_start(struct pl_actor *self, void *state, const void *arg)
 {
     const struct pl_tools_opts *o = arg;
     struct tools *st = state;
-    st->max_running = o && o->max_running ? o->max_running : DEFAULT_RUNNING;
     st->max_waiting = o && o->max_waiting ? o->max_waiting : DEFAULT_WAITING;
     st->next_number =
         pl_random_u64(self) >> 1; /* runs of an earlier life must not be mistaken for new ones */
@@ -561,12 +530,11 @@ static void tools_stop(struct pl_actor *self, void *state)
 {
     struct tools *st = state;
     for (struct tool *t = st->all; t < st->all + st->count; t++) {
-        struct queue *both[] = {&t->running, &t->waiting};
-        for (int i = 0; i < 2; i++)
-            for (struct call *c; (c = both[i]->first) != NULL;) {
-                queue_remove(both[i], c);
-                call_free(self, c);
-            }
+        if (t->running) call_free(self, t->running);
+        for (struct call *c; (c = t->waiting.first) != NULL;) {
+            queue_remove(&t->waiting, c);
+            call_free(self, c);
+        }
         pl_msg_unref(&t->hello);
         json_decref(t->function);
     }

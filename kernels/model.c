@@ -107,14 +107,16 @@ static int read_heads(struct reader *r)
 {
     struct pl_model_info *i = &r->m->info;
     uint32_t value_length, dims;
+    char buf[64];
     int rc = read_u32(r, "attention.head_count", 1, 1024, 0, &i->n_heads);
     if (!rc) rc = read_u32(r, "attention.head_count_kv", 1, i->n_heads, i->n_heads, &i->n_kv_heads);
     if (!rc && i->n_heads % i->n_kv_heads != 0)
-        rc = unsupported(r, "attention.head_count_kv", "does not divide the number of heads");
+        rc = unsupported(r, key_of(r, "attention.head_count_kv", buf), "does not divide the number of heads");
     if (!rc) rc = read_u32(r, "attention.key_length", 2, 512, i->n_embd / i->n_heads, &i->head_dim);
     if (!rc) rc = read_u32(r, "attention.value_length", i->head_dim, i->head_dim, i->head_dim, &value_length);
     if (!rc) rc = read_u32(r, "rope.dimension_count", 2, i->head_dim, i->head_dim, &dims);
-    if (!rc && (dims % 2 || i->head_dim % 2)) rc = unsupported(r, "rope.dimension_count", "is odd");
+    if (!rc && (dims % 2 || i->head_dim % 2))
+        rc = unsupported(r, key_of(r, "rope.dimension_count", buf), "is odd");
     if (rc) return rc;
     r->m->rope = (struct pl_rope_desc){i->rope_theta, dims, strcmp(r->arch, "llama") == 0, NULL};
     r->m->attn =
@@ -168,7 +170,8 @@ static int copy_vector(struct reader *r, const struct pl_tensor *t, float *dst)
     if (t->dtype != PL_F32) return unsupported(r, t->name, "must be float32");
     memcpy(dst, t->data, t->ne[0] * sizeof *dst);
     for (uint64_t k = 0; k < t->ne[0]; k++)
-        if (!isfinite(dst[k])) return unsupported(r, t->name, "holds a value that is not finite");
+        if (!isfinite(dst[k]))
+            return pl_fail(r->err, PL_E_CORRUPT, t->name, "%s: holds a value that is not finite", t->name);
     return 0;
 }
 

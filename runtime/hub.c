@@ -58,8 +58,9 @@ static struct leaf_id *greet(struct hub *h, struct pl_bin id, struct pl_bin byte
 {
     struct pl_msg *m = NULL;
     struct leaf_id *l = NULL;
-    if (bytes.len > HELLO_BYTES_MAX ||
-        pl_msg_decode(bytes.ptr, bytes.len, 0, HELLO_BYTES_MAX, &m, NULL, NULL))
+    /* The first byte of a frame is its lane. */
+    if (bytes.len < 2 || bytes.len > HELLO_BYTES_MAX ||
+        pl_msg_decode(bytes.ptr + 1, bytes.len - 1, 0, HELLO_BYTES_MAX, &m, NULL, NULL))
         return l;
     const struct pl_node_hello *hello = PL_BODY(m, node_hello);
     if (hello) l = remember(h, hello, id);
@@ -92,22 +93,27 @@ void pl__hub_forget(struct pl__port *p, const char *node)
     if (l) l->id_len = 0;
 }
 
-int pl_loop_hub(struct pl_loop *l, const char *endpoint, char *actual, size_t size, struct pl_err *err)
+static int hub_open(struct pl_loop *l, const struct pl__endpoint *e, struct pl_err *err)
 {
-    struct pl__endpoint e;
     struct pl__port *p;
-    int rc = l->hub || l->leaf
-                 ? pl_fail(err, PL_E_CONFLICT, "endpoint", "this loop already has its end of the links")
-                 : pl__endpoint_parse(endpoint, &e, err);
-    if (!rc) rc = pl__port_create(l, &hub_kind, sizeof(struct hub), PL__LINK_BYTES_MAX, e.ipv6, &p, err);
+    int rc = pl__port_create(l, &hub_kind, sizeof(struct hub), PL__LINK_BYTES_MAX, e->ipv6, &p, err);
     if (rc) return rc;
-    rc = pl__port_bind(p, &e, err);
+    rc = pl__port_bind(p, e, err);
     if (!rc) rc = pl__port_begin(p, err);
-    if (!rc && actual && zmq_getsockopt(p->socket, ZMQ_LAST_ENDPOINT, actual, &size) != 0)
-        rc = pl_fail(err, PL_E_TOO_LARGE, "endpoint", "no room for the name of the endpoint");
     if (rc)
         pl__port_close(p);
     else
         l->hub = p;
+    return rc;
+}
+
+int pl_loop_hub(struct pl_loop *l, const char *endpoint, char *actual, size_t size, struct pl_err *err)
+{
+    struct pl__endpoint e;
+    if (l->leaf) return pl_fail(err, PL_E_CONFLICT, "endpoint", "this loop is a leaf already");
+    int rc = pl__endpoint_parse(endpoint, &e, err);
+    if (!rc) rc = l->hub ? pl__port_bind(l->hub, &e, err) : hub_open(l, &e, err);
+    if (!rc && actual && zmq_getsockopt(l->hub->socket, ZMQ_LAST_ENDPOINT, actual, &size) != 0)
+        rc = pl_fail(err, PL_E_TOO_LARGE, "endpoint", "no room for the name of the endpoint");
     return rc;
 }

@@ -83,11 +83,16 @@ static void outbox_drop(struct pl__peer *p, int code)
     pl_gauge_set(p->waiting, 0);
 }
 
+void pl__peers_cut(struct pl_node *n)
+{
+    for (uint32_t i = 0; i < n->peers_count; i++) {
+        set_life(n->peers[i], PL__PEER_FINAL);
+        outbox_drop(n->peers[i], PL_E_GONE);
+    }
+}
+
 void pl__peer_destroy(struct pl__peer *p)
 {
-    if (!p) return;
-    set_life(p, PL__PEER_FINAL);
-    outbox_drop(p, PL_E_GONE);
     pl__supervisor_finish(&p->supervisor);
     free(p);
 }
@@ -124,9 +129,12 @@ static void flush(struct pl__peer *p)
     const struct pl_msg *m;
     enum pl__lane lane;
     int rc = 0;
+    if (p->flushing) return; /* a dead letter's notice came back here: the loop below goes on with it */
+    p->flushing = true;
     p->blocked = false;
     while (p->life == PL__PEER_UP && !p->lost && rc == 0 && (m = pl__mailbox_peek(&p->outbox, &lane)))
         rc = flush_one(p, m, lane);
+    p->flushing = false;
     if (rc == -PL_E_GONE) p->lost = true;
     if (rc == -PL_E_AGAIN) {
         p->blocked = true;
@@ -231,7 +239,7 @@ static void set_up(struct pl__peer *p)
 {
     set_life(p, PL__PEER_UP);
     p->heard_ms = p->node->now_ms;
-    p->left = p->lost = p->blocked = false;
+    p->lost = p->blocked = false;
 }
 
 /* Leaf: the hello lies before all that waited. */
@@ -288,7 +296,7 @@ static void came_up(struct pl__peer *p, struct pl_str actor, uint64_t incarnatio
 static void on_hello(struct pl__peer *p, const struct pl_node_hello *hello)
 {
     struct pl_node *n = p->node;
-    if (p->child && (!p->running || hello->incarnation != p->incarnation)) {
+    if (p->child && (!p->running || p->killed || hello->incarnation != p->incarnation)) {
         pl_log_write(n->opts.log, PL_LOG_WARN, "", "stale hello", "peer=%s", p->name);
         return;
     }
@@ -324,8 +332,8 @@ static void handle_own(struct pl__peer *p, const struct pl_msg *m)
     if (up) came_up(p, up->actor, up->incarnation);
     if (PL_BODY(m, sys_down)) on_down(p, m->body);
     if (PL_BODY(m, sys_ping)) on_ping(p, m->body);
-    if (PL_BODY(m, node_bye)) p->left = true;
     if (PL_BODY(m, node_bye) && p == n->hub) pl_node_stop(n, PL__BYE_GRACE_MS);
+    if (PL_BODY(m, node_bye) && p != n->hub) peer_down(p, PL__PEER_DOWN);
 }
 
 static void count_lost(struct pl_node *n)
@@ -408,7 +416,7 @@ int pl__peer_start(struct pl__peer *p, struct pl_err *err)
     struct pl_node *n = p->node;
     p->incarnation++;
     p->heard_ms = n->now_ms;
-    p->killed = p->left = false;
+    p->killed = false;
     p->running = true;
     int rc = n->opts.world.child_start(n->opts.world.self, p->name, p->incarnation, err);
     if (rc != 0) p->running = false;
@@ -495,4 +503,10 @@ void pl__peers_kill(struct pl_node *n)
 {
     for (uint32_t i = 0; i < n->peers_count; i++)
         if (n->peers[i]->child) kill_child(n->peers[i]);
+}
+
+void pl_child_restart(struct pl_actor *self, const char *actor)
+{
+    struct pl__route *r = pl__route_find(&self->node->routes, pl_str_of(actor));
+    if (r && r->peer && r->peer->child) kill_child(r->peer);
 }

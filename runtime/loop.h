@@ -21,7 +21,8 @@ struct pl_world pl_loop_world(struct pl_loop *l);
 /* The node that runs on this loop (borrowed). */
 void pl_loop_attach(struct pl_loop *l, struct pl_node *n);
 
-/* Hub: binds ENDPOINT (inproc://, ipc://, tcp://127.0.0.1:*) for links of leaves. ACTUAL (may be NULL): what
+/* Hub: binds ENDPOINT (inproc://, ipc://, tcp://127.0.0.1:*) for links of leaves; may be called again for
+ * more endpoints of the same hub. ACTUAL (may be NULL): what
  * it became. */
 int pl_loop_hub(struct pl_loop *l, const char *endpoint, char *actual, size_t size, struct pl_err *err);
 /* Leaf: connects to its hub. */

@@ -85,6 +85,7 @@ void pl_node_destroy(struct pl_node **np)
     struct pl_node *n = *np;
     *np = NULL;
     if (!n) return;
+    pl__peers_cut(n); /* the links may be gone already */
     stop_actors(n);
     for (uint32_t i = 0; i < n->actors_count; i++) pl__actor_destroy(n->actors[i]);
     for (uint32_t i = 0; i < n->peers_count; i++) pl__peer_destroy(n->peers[i]);

@@ -87,7 +87,7 @@ struct pl__peer {
     bool killed;  /* child_kill was called for this incarnation */
     bool lost;    /* the link said gone; handled at the next run */
     bool blocked; /* the link said again */
-    bool left;    /* said node.bye */
+    bool flushing;
     uint64_t incarnation, heard_ms;
     struct pl__supervisor supervisor;
     struct pl__mailbox outbox;
@@ -167,5 +167,6 @@ void pl__peers_heartbeat(struct pl_node *n);
 void pl__peers_bye(struct pl_node *n);
 bool pl__peers_gone(const struct pl_node *n);
 void pl__peers_kill(struct pl_node *n);
+void pl__peers_cut(struct pl_node *n); /* nothing is sent to them any more */
 
 #endif

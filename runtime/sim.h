@@ -1,6 +1,10 @@
 /* sim.h - a deterministic world: nodes, outside peers and a store in one thread, with virtual time and planted faults.
  *
  * Events lie in one queue ordered by (virtual time, tie-break drawn from the seed). The same seed gives the same trace.
+ * Handlers run one message an event. Links between nodes lose nothing while both ends live and keep their order, with a
+ * random delay; frames of outside peers suffer the planted faults. A crash takes effect after the handler in which it was
+ * planted, and nothing that the handler did after the kill point leaves the node. After each handler the node's counts
+ * must balance. Not thread safe; running out of memory ends the program.
  * Every fault that happened is counted by kind. The store is an actor class with the same messages as pl_store_class
  * over sorted memory, which knows what was synced: a node crash forgets, or tears, what was not. */
 #ifndef PL_RUNTIME_SIM_H
@@ -27,23 +31,29 @@ struct pl_sim;
 struct pl_sim_opts {
     uint64_t seed;
     double probability[PL_FAULT_COUNT]; /* of each fault at each of its chances; 0: off */
-    uint32_t delay_max_ms;
+    uint32_t delay_max_ms; /* of PL_FAULT_DELAY and PL_FAULT_SLOW_COMMIT; 0: 200 */
+    struct pl_log *log;    /* of all nodes; NULL: discard */
 };
 int pl_sim_create(const struct pl_sim_opts *o, struct pl_sim **out, struct pl_err *err);
 void pl_sim_destroy(struct pl_sim **s);
 
-/* A node under simulation. BUILD makes it (adds actors, places, listeners) each time it boots: at start and after each
- * crash. HUB NULL: the service. A leaf boots when the hub's supervisor starts it. */
+/* A node under simulation. BUILD makes it each time it boots, at start and after each crash, from O, which holds name,
+ * hub, world, log and incarnation: it calls pl_node_create and adds actors, places, children and listeners, but does not
+ * start it. HUB NULL: the service, which boots in the first event and, after a crash or a failure, again. A leaf boots
+ * when the hub's supervisor starts it. A node that stopped by itself stays down. */
 typedef int (*pl_sim_build)(struct pl_sim *s, struct pl_node_opts *o, struct pl_node **out, void *arg);
 int pl_sim_node(struct pl_sim *s, const char *name, const char *hub, pl_sim_build build, void *arg, struct pl_err *err);
 /* The store's contents, which outlive node crashes; give as arg of pl_sim_store_class. */
 struct pl_sim_disk;
 struct pl_sim_disk *pl_sim_disk(struct pl_sim *s);
 extern const struct pl_actor_class pl_sim_store_class; /* arg: struct pl_sim_disk * */
+/* Crashes that lost all / only the newest of the commits that were not synced yet. */
+void pl_sim_disk_losses(const struct pl_sim_disk *d, uint64_t *forgotten, uint64_t *torn);
 typedef void (*pl_sim_row)(const char *family, struct pl_bin key, struct pl_bin value, void *arg);
 void pl_sim_disk_each(const struct pl_sim_disk *d, const char *family, pl_sim_row fn, void *arg); /* synced rows, in order */
 
-/* An outside peer: RECEIVE is called with each frame that reaches it, TICK when its own timer is due. */
+/* An outside peer: RECEIVE is called with each frame that reaches it, TICK when its own timer is due (each peer has one:
+ * starting it again replaces it). */
 struct pl_sim_peer;
 typedef void (*pl_sim_receive)(struct pl_sim_peer *p, const void *bytes, size_t len, void *arg);
 typedef void (*pl_sim_tick)(struct pl_sim_peer *p, void *arg);
@@ -53,7 +63,8 @@ void pl_sim_peer_timer(struct pl_sim_peer *p, uint64_t delay_ms);
 
 uint64_t pl_sim_now_ms(const struct pl_sim *s);
 uint64_t pl_sim_random(struct pl_sim *s);
-/* Runs events until the queue is empty, UNTIL_MS of virtual time or MAX events; returns events run. */
+/* Runs events until the queue is empty, UNTIL_MS of virtual time or MAX events; returns events run. A service with
+ * children or a running timer never has an empty queue. */
 uint64_t pl_sim_run(struct pl_sim *s, uint64_t until_ms, uint64_t max);
 void pl_sim_faults_off(struct pl_sim *s);
 void pl_sim_crash(struct pl_sim *s, const char *node); /* by hand */

@@ -52,7 +52,7 @@ static int fail(char *text, int code, const char *doing, struct pl_err *err)
 {
     if (strncmp(text, "Corruption", 10) == 0)
         code = PL_E_CORRUPT;
-    else if (strstr(text, "lock "))
+    else if (strstr(text, "While lock file") || strstr(text, "lock hold by"))
         code = PL_E_CONFLICT;
     int rc = pl_fail(err, code, "store", "cannot %s: %s", doing, text);
     rocksdb_free(text);

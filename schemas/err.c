@@ -53,7 +53,8 @@ static void cut_at_character(char *text, size_t size, int wanted)
     if (n - (start - 1) < need) text[start - 1] = 0;
 }
 
-int pl_err_set(struct pl_err *err, int code, const char *field, const char *file, int line, const char *fmt, ...)
+int pl_err_set(struct pl_err *err, int code, const char *field, const char *file, int line, const char *fmt,
+               ...)
 {
     if (!err) return -code;
     err->code = code;

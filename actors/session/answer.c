@@ -40,7 +40,8 @@ static int fill_submit(struct pl_msg *m, struct pl_gen_submit *g, struct request
     return 0;
 }
 
-/* Gives the round's prompt to the batcher. Used again when the batcher lost it: ids that come twice are skipped. */
+/* Gives the round's prompt to the batcher. Used again when the batcher lost it: ids that come twice are
+ * skipped. */
 int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request *r)
 {
     pl__answer_leave_batcher(s, r);
@@ -66,9 +67,13 @@ int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request
 static int begin_round(struct pl_actor *self, struct session *s, struct request *r)
 {
     const struct pl_chat_request *q = r->asked->body;
-    struct pl_round_opts o = {.model = s->opts->model, .stop = q->stop, .stop_count = q->has_stop ? q->stop_count : 0,
-                              .tools = q->tools, .tools_count = q->has_tools ? q->tools_count : 0,
-                              .repeats = r->repeats, .repeats_count = r->n_repeats};
+    struct pl_round_opts o = {.model = s->opts->model,
+                              .stop = q->stop,
+                              .stop_count = q->has_stop ? q->stop_count : 0,
+                              .tools = q->tools,
+                              .tools_count = q->has_tools ? q->tools_count : 0,
+                              .repeats = r->repeats,
+                              .repeats_count = r->n_repeats};
     if (r->round_open) pl_round_finish(&r->round);
     r->round_open = true;
     r->round_ids.count = 0;
@@ -85,7 +90,9 @@ int pl__answer_begin(struct pl_actor *self, struct session *s, struct request *r
 {
     struct pl_rec_turn *t = r->answer->body;
     struct pl_err err = {0};
-    int rc = t->messages_count ? 0 : pl__dialogue_messages(r->answer, r->asked->body, &t->messages, &t->messages_count);
+    int rc = t->messages_count
+                 ? 0
+                 : pl__dialogue_messages(r->answer, r->asked->body, &t->messages, &t->messages_count);
     if (!rc) rc = pl__dialogue_prompt(s, r->dialogue, r, &r->prompt, &r->tail, &err);
     if (rc == -PL_E_NO_MEMORY) return rc;
     if (rc) {
@@ -100,11 +107,14 @@ int pl__answer_begin(struct pl_actor *self, struct session *s, struct request *r
 
 /* --- tokens --- */
 
-static int emit(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind, struct pl_buf *piece, struct pl_buf *all)
+static int emit(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind, struct pl_buf *piece,
+                struct pl_buf *all)
 {
     if (piece->len == 0) return 0;
     int rc = pl_buf_write(all, piece->data, piece->len);
-    if (!rc) rc = pl__request_delta(self, r, kind, (struct pl_str){(const char *)piece->data, (uint32_t)piece->len});
+    if (!rc)
+        rc = pl__request_delta(self, r, kind,
+                               (struct pl_str){(const char *)piece->data, (uint32_t)piece->len});
     pl_buf_clear(piece);
     return rc;
 }
@@ -162,19 +172,21 @@ int pl__answer_tokens(struct pl_actor *self, struct session *s, const struct pl_
 
 /* --- between rounds --- */
 
-static int continue_with(struct session *s, struct request *r, const char *role, const struct pl_str *texts, uint32_t n,
-                         struct pl_ids *out)
+static int continue_with(struct session *s, struct request *r, const char *role, const struct pl_str *texts,
+                         uint32_t n, struct pl_ids *out)
 {
     struct pl_chat_message messages[PL_TOOL_CALLS_MAX];
     struct pl_err err = {0};
-    for (uint32_t i = 0; i < n; i++) messages[i] = (struct pl_chat_message){role, texts[i].ptr ? texts[i].ptr : "", texts[i].len};
+    for (uint32_t i = 0; i < n; i++)
+        messages[i] = (struct pl_chat_message){role, texts[i].ptr ? texts[i].ptr : "", texts[i].len};
     return pl_template_continue(s->opts->model->chat_template, r->ended, messages, n, out, &err);
 }
 
 static bool call_is_new(const struct request *r, const struct pl_found_call *c)
 {
     for (uint32_t i = 0; i < r->n_tools; i++)
-        if (pl_str_eq(r->tools[i].tool, c->name) && pl_str_eq(r->tools[i].arguments, c->arguments)) return false;
+        if (pl_str_eq(r->tools[i].tool, c->name) && pl_str_eq(r->tools[i].arguments, c->arguments))
+            return false;
     return true;
 }
 
@@ -218,7 +230,8 @@ static int call_tools(struct pl_actor *self, struct session *s, struct request *
     return 0;
 }
 
-/* The model said nothing of its own after a tool's result: what it said is dropped, and it is asked once more. */
+/* The model said nothing of its own after a tool's result: what it said is dropped, and it is asked once
+ * more. */
 static int ask_once_more(struct pl_actor *self, struct session *s, struct request *r)
 {
     struct pl_str hint = pl_str_of(s->opts->tool_hint && *s->opts->tool_hint ? s->opts->tool_hint : HINT);
@@ -240,11 +253,16 @@ static enum pl_chat_done_finish_reason finish_of(const struct request *r, const 
     if (r->round.stopped) return PL_CHAT_DONE_FINISH_REASON_STOP;
     if (r->cancelled) return r->finish;
     switch (d->reason) {
-    case PL_GEN_DONE_REASON_STOP: return PL_CHAT_DONE_FINISH_REASON_STOP;
-    case PL_GEN_DONE_REASON_LENGTH: return PL_CHAT_DONE_FINISH_REASON_LENGTH;
-    case PL_GEN_DONE_REASON_CANCELLED: return PL_CHAT_DONE_FINISH_REASON_CANCELLED;
-    case PL_GEN_DONE_REASON_DEADLINE: return PL_CHAT_DONE_FINISH_REASON_DEADLINE;
-    case PL_GEN_DONE_REASON_ERROR: break;
+    case PL_GEN_DONE_REASON_STOP:
+        return PL_CHAT_DONE_FINISH_REASON_STOP;
+    case PL_GEN_DONE_REASON_LENGTH:
+        return PL_CHAT_DONE_FINISH_REASON_LENGTH;
+    case PL_GEN_DONE_REASON_CANCELLED:
+        return PL_CHAT_DONE_FINISH_REASON_CANCELLED;
+    case PL_GEN_DONE_REASON_DEADLINE:
+        return PL_CHAT_DONE_FINISH_REASON_DEADLINE;
+    case PL_GEN_DONE_REASON_ERROR:
+        break;
     }
     return PL_CHAT_DONE_FINISH_REASON_ERROR;
 }
@@ -254,7 +272,8 @@ int pl__answer_round_done(struct pl_actor *self, struct session *s, const struct
     struct request *r = pl_map_get(&s->gens, &d->gen, sizeof d->gen);
     if (!r) return 0;
     pl__answer_leave_batcher(s, r);
-    bool passing = d->code == PL_E_OVERLOADED || d->code == PL_E_UNAVAILABLE || d->code == PL_E_GONE || d->code == PL_E_NOT_FOUND;
+    bool passing = d->code == PL_E_OVERLOADED || d->code == PL_E_UNAVAILABLE || d->code == PL_E_GONE ||
+                   d->code == PL_E_NOT_FOUND;
     if (d->reason == PL_GEN_DONE_REASON_ERROR && passing && !r->cancelled) {
         pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_RESUBMIT, r->number);
         return 0;
@@ -262,17 +281,20 @@ int pl__answer_round_done(struct pl_actor *self, struct session *s, const struct
     if (r->rounds == 0 && !r->hinted) r->usage.cached_tokens = d->cached_tokens;
     r->finish = finish_of(r, d);
     if (r->finish == PL_CHAT_DONE_FINISH_REASON_ERROR) r->error = d->code ? (int)d->code : PL_E_INTERNAL;
-    r->ended = r->round_ids.count && pl_vocab_is_end(s->opts->model->vocab, r->round_ids.ids[r->round_ids.count - 1]);
+    r->ended = r->round_ids.count &&
+               pl_vocab_is_end(s->opts->model->vocab, r->round_ids.ids[r->round_ids.count - 1]);
     int rc = pl_round_end(&r->round);
     if (!rc) rc = emit_pieces(self, r);
     if (rc) return rc;
-    if (r->finish != PL_CHAT_DONE_FINISH_REASON_STOP || r->round.o.tools_count == 0) return end_answer(self, s, r);
+    if (r->finish != PL_CHAT_DONE_FINISH_REASON_STOP || r->round.o.tools_count == 0)
+        return end_answer(self, s, r);
     uint32_t fresh = new_calls(r);
     if (fresh && r->rounds < PL_TOOL_ROUNDS_MAX) {
         rc = emit(self, r, PL_CHAT_DELTA_KIND_ANSWER, &r->round.rest, &r->text);
         return rc ? rc : call_tools(self, s, r);
     }
-    if (r->rounds && !r->hinted && !r->round.emitted && (r->round.calls.calls_count || pl_round_only_repeats(&r->round)))
+    if (r->rounds && !r->hinted && !r->round.emitted &&
+        (r->round.calls.calls_count || pl_round_only_repeats(&r->round)))
         return ask_once_more(self, s, r);
     return end_answer(self, s, r);
 }
@@ -299,12 +321,14 @@ static int tool_delta(struct pl_actor *self, struct request *r, const struct pl_
     struct pl_buf json = {0};
     pl_tool_record_type.print(t, &json);
     int rc = json.failed ? -PL_E_NO_MEMORY
-                         : pl__request_delta(self, r, PL_CHAT_DELTA_KIND_TOOL, (struct pl_str){(const char *)json.data, (uint32_t)json.len});
+                         : pl__request_delta(self, r, PL_CHAT_DELTA_KIND_TOOL,
+                                             (struct pl_str){(const char *)json.data, (uint32_t)json.len});
     pl_buf_finish(&json);
     return rc;
 }
 
-int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code, struct pl_str content)
+int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code,
+                           struct pl_str content)
 {
     struct request *r = pl_map_remove(&s->calls, &call, sizeof call);
     if (!r || r->state != REQ_CALLING) return 0;
@@ -319,7 +343,10 @@ int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t ca
 
 /* --- the commit --- */
 
-static struct pl_str buf_str(const struct pl_buf *b) { return (struct pl_str){(const char *)b->data, (uint32_t)b->len}; }
+static struct pl_str buf_str(const struct pl_buf *b)
+{
+    return (struct pl_str){(const char *)b->data, (uint32_t)b->len};
+}
 
 static void fill_done(struct session *s, struct request *r, struct pl_chat_done *d)
 {
@@ -350,8 +377,10 @@ static struct pl_str last_user_text(const struct pl_rec_turn *t)
     return (struct pl_str){NULL, 0};
 }
 
-/* The turn's record borrows the request's buffers until the commit is done; then it is copied for the dialogue. */
-static void fill_turn(struct session *s, struct request *r, const struct pl_chat_done *d, uint32_t number, uint64_t wall_ms)
+/* The turn's record borrows the request's buffers until the commit is done; then it is copied for the
+ * dialogue. */
+static void fill_turn(struct session *s, struct request *r, const struct pl_chat_done *d, uint32_t number,
+                      uint64_t wall_ms)
 {
     const struct pl_chat_request *q = r->asked->body;
     const struct pl_rec_request *record = r->record->body;
@@ -398,20 +427,21 @@ static void fill_turn(struct session *s, struct request *r, const struct pl_chat
     t->logits_hashes_count = r->n_hashes;
 }
 
-static int add_put(struct pl_msg *m, struct pl_store_write *w, const char *family, struct pl_bin key, const struct pl_type *type,
-                   const void *record)
+static int add_put(struct pl_msg *m, struct pl_store_write *w, const char *family, struct pl_bin key,
+                   const struct pl_type *type, const void *record)
 {
     struct pl_buf buf = {0};
     int rc = type->encode(record, &buf);
     struct pl_store_op *op = &w->ops[w->ops_count++];
-    *op = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT, .family = pl_str_of(family), .key = key, .has_value = true};
+    *op = (struct pl_store_op){
+        .op = PL_STORE_OP_OP_PUT, .family = pl_str_of(family), .key = key, .has_value = true};
     if (!rc) op->value = pl_msg_bin(m, buf.data, buf.len);
     pl_buf_finish(&buf);
     return rc ? rc : op->key.ptr && op->value.ptr ? 0 : -PL_E_NO_MEMORY;
 }
 
-static int add_turn(struct pl_actor *self, struct session *s, struct request *r, const struct pl_chat_done *d, struct pl_msg *m,
-                    struct pl_store_write *w)
+static int add_turn(struct pl_actor *self, struct session *s, struct request *r, const struct pl_chat_done *d,
+                    struct pl_msg *m, struct pl_store_write *w)
 {
     struct pl_rec_session head = *(struct pl_rec_session *)r->dialogue->head->body;
     uint64_t wall = pl_wall_ms(self);
@@ -420,7 +450,11 @@ static int add_turn(struct pl_actor *self, struct session *s, struct request *r,
     int rc = add_put(m, w, PL_FAMILY_TURNS, key, &pl_rec_turn_type, r->answer->body);
     struct pl_store_op *op = &w->ops[w->ops_count++];
     struct pl_bin name = pl_msg_bin(m, d->turn.ptr, d->turn.len);
-    *op = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT, .family = PL_STR(PL_FAMILY_TURN_NAMES), .key = name, .has_value = true, .value = key};
+    *op = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT,
+                               .family = PL_STR(PL_FAMILY_TURN_NAMES),
+                               .key = name,
+                               .has_value = true,
+                               .value = key};
     head.turns++;
     head.first_kept = r->dropped;
     head.updated_ms = wall;
@@ -428,7 +462,8 @@ static int add_turn(struct pl_actor *self, struct session *s, struct request *r,
     return rc ? rc : add_put(m, w, PL_FAMILY_SESSIONS, head_key, &pl_rec_session_type, &head);
 }
 
-static int add_answer(struct request *r, const struct pl_chat_done *d, struct pl_msg *m, struct pl_store_write *w)
+static int add_answer(struct request *r, const struct pl_chat_done *d, struct pl_msg *m,
+                      struct pl_store_write *w)
 {
     struct pl_rec_request record = *(struct pl_rec_request *)r->record->body;
     struct pl_buf done = {0};
@@ -439,9 +474,12 @@ static int add_answer(struct request *r, const struct pl_chat_done *d, struct pl
     record.has_deltas = true;
     record.deltas = r->deltas;
     record.deltas_count = r->n_deltas;
-    if (!rc) rc = add_put(m, w, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len), &pl_rec_request_type, &record);
+    if (!rc)
+        rc = add_put(m, w, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len), &pl_rec_request_type,
+                     &record);
     struct pl_store_op *op = &w->ops[w->ops_count++];
-    *op = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE, .family = PL_STR(PL_FAMILY_PENDING),
+    *op = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
+                               .family = PL_STR(PL_FAMILY_PENDING),
                                .key = pl_key_join(m, NULL, 0, record.accepted_seq, 8)};
     pl_buf_finish(&done);
     return rc;
@@ -466,7 +504,8 @@ static int turn_committed(struct request *r)
     return rc;
 }
 
-static int committed(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int committed(struct pl_actor *self, struct session *s, struct store_op *op,
+                     const struct pl_msg *reply, int code)
 {
     struct request *r = op->request;
     if (!reply) {

@@ -1,11 +1,13 @@
-/* dialogue.c - a session in memory: its head, the turns that are still in the prompt, and the line of its requests. */
+/* dialogue.c - a session in memory: its head, the turns that are still in the prompt, and the line of its
+ * requests. */
 #include "actors/session/session.h"
 
 #include <stdlib.h>
 
 enum { TURNS_PAGE = 64, CACHED_DEFAULT = 1024 };
 
-struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, struct pl_str tenant, struct pl_str name)
+struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, struct pl_str tenant,
+                                  struct pl_str name)
 {
     struct pl_msg *head = pl_msg_create(&pl_rec_session_type);
     struct pl_bin key = {0};
@@ -83,14 +85,16 @@ static int load_failed(struct pl_actor *self, struct session *s, struct dialogue
 {
     struct request *r = d->first;
     d->loading = false;
-    pl_log(self, PL_LOG_ERROR, "session_not_loaded", "code=%s session=%.*s", pl_error_name(code), PL_STR_FMT(d->session));
+    pl_log(self, PL_LOG_ERROR, "session_not_loaded", "code=%s session=%.*s", pl_error_name(code),
+           PL_STR_FMT(d->session));
     if (!r) return 0;
     r->finish = PL_CHAT_DONE_FINISH_REASON_ERROR;
     r->error = code;
     return pl__answer_commit(self, s, r, false);
 }
 
-static int turns_read(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int turns_read(struct pl_actor *self, struct session *s, struct store_op *op,
+                      const struct pl_msg *reply, int code)
 {
     struct dialogue *d = op->dialogue;
     d->users--;
@@ -131,7 +135,8 @@ static int load_turns(struct pl_actor *self, struct session *s, struct dialogue 
     return pl__session_store(self, s, &m, &(struct store_op){.done = turns_read, .dialogue = d});
 }
 
-static int head_read(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int head_read(struct pl_actor *self, struct session *s, struct store_op *op,
+                     const struct pl_msg *reply, int code)
 {
     struct dialogue *d = op->dialogue;
     d->users--;
@@ -142,7 +147,8 @@ static int head_read(struct pl_actor *self, struct session *s, struct store_op *
     } else {
         struct pl_cursor c = {v->rows[0].value.ptr, v->rows[0].value.ptr + v->rows[0].value.len};
         struct pl_err err = {0};
-        if (pl_rec_session_type.decode(&c, &d->head->arena, d->head->body, &err)) return load_failed(self, s, d, PL_E_CORRUPT);
+        if (pl_rec_session_type.decode(&c, &d->head->arena, d->head->body, &err))
+            return load_failed(self, s, d, PL_E_CORRUPT);
         d->stored = true;
     }
     return load_turns(self, s, d);
@@ -159,7 +165,8 @@ static int load(struct pl_actor *self, struct session *s, struct dialogue *d)
         return -PL_E_NO_MEMORY;
     }
     g->keys_count = 1;
-    g->keys[0] = (struct pl_store_key){.family = PL_STR(PL_FAMILY_SESSIONS), .key = pl_msg_bin(m, d->key.ptr, d->key.len)};
+    g->keys[0] = (struct pl_store_key){.family = PL_STR(PL_FAMILY_SESSIONS),
+                                       .key = pl_msg_bin(m, d->key.ptr, d->key.len)};
     d->loading = true;
     d->users++;
     return pl__session_store(self, s, &m, &(struct store_op){.done = head_read, .dialogue = d});
@@ -176,7 +183,8 @@ int pl__dialogue_next(struct pl_actor *self, struct session *s, struct dialogue 
 
 /* --- prompts --- */
 
-int pl__dialogue_messages(struct pl_msg *m, const struct pl_chat_request *q, struct pl_chat_message_part **out, uint32_t *n)
+int pl__dialogue_messages(struct pl_msg *m, const struct pl_chat_request *q,
+                          struct pl_chat_message_part **out, uint32_t *n)
 {
     uint32_t skip = q->messages_count && q->messages[0].role == PL_CHAT_MESSAGE_PART_ROLE_SYSTEM;
     *n = q->has_messages ? q->messages_count - skip : 1;
@@ -194,7 +202,8 @@ int pl__dialogue_messages(struct pl_msg *m, const struct pl_chat_request *q, str
 
 static struct pl_chat_message template_message(const struct pl_chat_message_part *p)
 {
-    return (struct pl_chat_message){pl_chat_message_part_role_name(p->role), p->content.ptr ? p->content.ptr : "", p->content.len};
+    return (struct pl_chat_message){pl_chat_message_part_role_name(p->role),
+                                    p->content.ptr ? p->content.ptr : "", p->content.len};
 }
 
 /* The schemas of the tools that a request names, as one JSON array. */
@@ -212,9 +221,11 @@ static int tools_json(struct session *s, const struct pl_chat_request *q, struct
     return rc;
 }
 
-/* The prompt of a dialogue that begins with MESSAGES, under the head's system prompt and the request's tools. */
+/* The prompt of a dialogue that begins with MESSAGES, under the head's system prompt and the request's tools.
+ */
 static int first_prompt(struct session *s, struct dialogue *d, const struct pl_chat_request *q,
-                        const struct pl_chat_message_part *messages, uint32_t n, struct pl_ids *out, struct pl_err *err)
+                        const struct pl_chat_message_part *messages, uint32_t n, struct pl_ids *out,
+                        struct pl_err *err)
 {
     const struct pl_rec_session *head = d->head->body;
     struct pl_buf json = {0};
@@ -222,7 +233,9 @@ static int first_prompt(struct session *s, struct dialogue *d, const struct pl_c
     int rc = all ? tools_json(s, q, &json) : -PL_E_NO_MEMORY;
     uint32_t count = 0;
     if (!rc) {
-        if (head->has_system) all[count++] = (struct pl_chat_message){"system", head->system.ptr ? head->system.ptr : "", head->system.len};
+        if (head->has_system)
+            all[count++] = (struct pl_chat_message){"system", head->system.ptr ? head->system.ptr : "",
+                                                    head->system.len};
         for (uint32_t i = 0; i < n; i++) all[count++] = template_message(&messages[i]);
         bool tools = q->has_tools && q->tools_count;
         struct pl_prompt p = {all, count, tools ? (const char *)json.data : NULL, true};
@@ -244,7 +257,8 @@ static int next_prompt(struct session *s, bool ended, const struct pl_chat_messa
     return rc;
 }
 
-/* Ids of the kept turns from index FROM on, then R's messages. Answers are the stored ids, never tokenised again. */
+/* Ids of the kept turns from index FROM on, then R's messages. Answers are the stored ids, never tokenised
+ * again. */
 static int compose(struct session *s, struct dialogue *d, uint32_t from, const struct pl_chat_request *q,
                    const struct pl_chat_message_part *messages, uint32_t n, struct pl_ids *out, size_t *tail,
                    struct pl_err *err)
@@ -256,8 +270,10 @@ static int compose(struct session *s, struct dialogue *d, uint32_t from, const s
     bool ended = true;
     for (uint32_t i = from; i < d->n_turns && !rc; i++) {
         const struct pl_rec_turn *t = d->turns[i]->body;
-        if (i == from) rc = first_prompt(s, d, q, t->messages, t->messages_count, out, err);
-        else rc = pl_ids_append(out, t->prompt_ids, t->prompt_ids_count);
+        if (i == from)
+            rc = first_prompt(s, d, q, t->messages, t->messages_count, out, err);
+        else
+            rc = pl_ids_append(out, t->prompt_ids, t->prompt_ids_count);
         if (!rc) rc = pl_ids_append(out, t->answer_ids, t->answer_ids_count);
         ended = t->ended;
     }
@@ -265,8 +281,8 @@ static int compose(struct session *s, struct dialogue *d, uint32_t from, const s
     return rc ? rc : next_prompt(s, ended, messages, n, out, err);
 }
 
-int pl__dialogue_prompt(struct session *s, struct dialogue *d, struct request *r, struct pl_ids *out, size_t *tail,
-                        struct pl_err *err)
+int pl__dialogue_prompt(struct session *s, struct dialogue *d, struct request *r, struct pl_ids *out,
+                        size_t *tail, struct pl_err *err)
 {
     const struct pl_chat_request *q = r->asked->body;
     const struct pl_rec_turn *t = r->answer->body;

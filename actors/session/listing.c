@@ -1,5 +1,5 @@
-/* listing.c - what an operator asks of sessions: list, show (also an export, page by page), delete. Reads the store, not
- * the memory. A page's `next` is the hex form of its last key; the next page begins after it. */
+/* listing.c - what an operator asks of sessions: list, show (also an export, page by page), delete. Reads the
+ * store, not the memory. A page's `next` is the hex form of its last key; the next page begins after it. */
 #include "actors/session/session.h"
 
 #include <stdlib.h>
@@ -17,7 +17,10 @@ static struct pl_str hex_of(struct pl_msg *m, struct pl_bin key)
     return (struct pl_str){out, out ? key.len * 2 : 0};
 }
 
-static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
 /* The smallest key after the one that HEX names: its bytes and a zero. */
 static int after_hex(struct pl_msg *m, struct pl_str hex, struct pl_bin *out)
@@ -35,8 +38,8 @@ static int after_hex(struct pl_msg *m, struct pl_str hex, struct pl_bin *out)
 }
 
 /* Scans FAMILY below PREFIX (empty: all of it) from after AFTER on. */
-static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *family, struct pl_bin prefix,
-                const struct pl_str *after, uint32_t limit, struct store_op op)
+static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *family,
+                struct pl_bin prefix, const struct pl_str *after, uint32_t limit, struct store_op op)
 {
     PL_NEW(m, c, store_scan);
     if (!m) return -PL_E_NO_MEMORY;
@@ -52,7 +55,9 @@ static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *a
     int rc = after && after->len ? after_hex(m, *after, &from) : 0;
     if (rc) {
         pl_msg_unref(&m);
-        return rc == -PL_E_INVALID ? pl__session_refuse(self, asked, PL_E_INVALID, "after", "give the `next` of the page before") : rc;
+        return rc == -PL_E_INVALID ? pl__session_refuse(self, asked, PL_E_INVALID, "after",
+                                                        "give the `next` of the page before")
+                                   : rc;
     }
     if (after && after->len) {
         c->has_from = true;
@@ -62,7 +67,8 @@ static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *a
     return pl__session_store(self, s, &m, &op);
 }
 
-static int decode_row(const struct pl_type *type, struct pl_msg *m, const struct pl_store_row *row, void *record)
+static int decode_row(const struct pl_type *type, struct pl_msg *m, const struct pl_store_row *row,
+                      void *record)
 {
     struct pl_cursor c = {row->value.ptr, row->value.ptr + row->value.len};
     type->init(record);
@@ -75,7 +81,8 @@ static void set_next(struct pl_msg *m, const struct pl_store_rows *rows, bool *h
     if (*has) *next = hex_of(m, rows->rows[rows->rows_count - 1].key);
 }
 
-static int listed(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int listed(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply,
+                  int code)
 {
     const struct pl_store_rows *rows = reply ? PL_BODY(reply, store_rows) : NULL;
     if (!rows) return pl__session_refuse(self, op->asked, code, NULL, NULL);
@@ -86,8 +93,12 @@ static int listed(struct pl_actor *self, struct session *s, struct store_op *op,
         struct pl_rec_session head;
         if (decode_row(&pl_rec_session_type, m, &rows->rows[i], &head)) continue;
         struct pl_session_row *row = &l->sessions[l->sessions_count++];
-        *row = (struct pl_session_row){.session = head.session, .user = head.user, .tenant = head.tenant, .turns = head.turns,
-                                       .created_ms = head.created_ms, .updated_ms = head.updated_ms};
+        *row = (struct pl_session_row){.session = head.session,
+                                       .user = head.user,
+                                       .tenant = head.tenant,
+                                       .turns = head.turns,
+                                       .created_ms = head.created_ms,
+                                       .updated_ms = head.updated_ms};
     }
     set_next(m, rows, &l->has_next, &l->next);
     pl_reply(self, op->asked, &m);
@@ -97,28 +108,44 @@ static int listed(struct pl_actor *self, struct session *s, struct store_op *op,
 int pl__listing_list(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     const struct pl_sessions_list *q = m->body;
-    return scan(self, s, m, PL_FAMILY_SESSIONS, (struct pl_bin){NULL, 0}, q->has_after ? &q->after : NULL, q->limit,
-                (struct store_op){.done = listed});
+    return scan(self, s, m, PL_FAMILY_SESSIONS, (struct pl_bin){NULL, 0}, q->has_after ? &q->after : NULL,
+                q->limit, (struct store_op){.done = listed});
 }
 
 static struct pl_turn_row row_of(const struct pl_rec_turn *t)
 {
-    return (struct pl_turn_row){
-        .turn = t->turn, .id = t->id, .session = t->session, .user = t->user, .prompt = t->prompt, .text = t->text,
-        .finish_reason = t->finish_reason, .has_reasoning = t->has_reasoning, .reasoning = t->reasoning,
-        .created_ms = t->created_ms, .usage = t->usage, .has_tools = t->has_tools, .tools = t->tools,
-        .tools_count = t->tools_count, .has_logits_hashes = t->has_logits_hashes, .logits_hashes = t->logits_hashes,
-        .logits_hashes_count = t->logits_hashes_count, .model_digest = t->model_digest,
-        .has_adapter_digest = t->has_adapter_digest, .adapter_digest = t->adapter_digest, .seed = t->seed};
+    return (struct pl_turn_row){.turn = t->turn,
+                                .id = t->id,
+                                .session = t->session,
+                                .user = t->user,
+                                .prompt = t->prompt,
+                                .text = t->text,
+                                .finish_reason = t->finish_reason,
+                                .has_reasoning = t->has_reasoning,
+                                .reasoning = t->reasoning,
+                                .created_ms = t->created_ms,
+                                .usage = t->usage,
+                                .has_tools = t->has_tools,
+                                .tools = t->tools,
+                                .tools_count = t->tools_count,
+                                .has_logits_hashes = t->has_logits_hashes,
+                                .logits_hashes = t->logits_hashes,
+                                .logits_hashes_count = t->logits_hashes_count,
+                                .model_digest = t->model_digest,
+                                .has_adapter_digest = t->has_adapter_digest,
+                                .adapter_digest = t->adapter_digest,
+                                .seed = t->seed};
 }
 
-static int shown(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int shown(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply,
+                 int code)
 {
     const struct pl_store_rows *rows = reply ? PL_BODY(reply, store_rows) : NULL;
     const struct pl_sessions_show *q = op->asked->body;
     if (!rows) return pl__session_refuse(self, op->asked, code, NULL, NULL);
     if (op->asked->env.has_session && !q->has_after && rows->rows_count == 0)
-        return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "session", "there is no session of this name with a turn");
+        return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "session",
+                                  "there is no session of this name with a turn");
     PL_NEW(m, l, sessions_shown);
     if (!m) return -PL_E_NO_MEMORY;
     l->turns = pl_msg_alloc(m, rows->rows_count * sizeof *l->turns);
@@ -146,16 +173,17 @@ int pl__listing_show(struct pl_actor *self, struct session *s, const struct pl_m
     if (!tmp) return -PL_E_NO_MEMORY;
     struct pl_bin prefix = {0};
     if (m->env.has_session) prefix = turns_prefix(tmp, m);
-    int rc = scan(self, s, m, PL_FAMILY_TURNS, prefix, q->has_after ? &q->after : NULL, q->limit, (struct store_op){.done = shown});
+    int rc = scan(self, s, m, PL_FAMILY_TURNS, prefix, q->has_after ? &q->after : NULL, q->limit,
+                  (struct store_op){.done = shown});
     pl_msg_unref(&tmp);
     return rc;
 }
 
-/* --- delete: first what only points at the turns, page by page; the turns and the head go last, in one batch, so that a
- * crash in between leaves a session that can be deleted again --- */
+/* --- delete: first what only points at the turns, page by page; the turns and the head go last, in one
+ * batch, so that a crash in between leaves a session that can be deleted again --- */
 
-static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue *d, const struct pl_msg *asked,
-                       const struct pl_str *after, uint32_t count);
+static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue *d,
+                       const struct pl_msg *asked, const struct pl_str *after, uint32_t count);
 
 static int end_delete(struct session *s, struct dialogue *d)
 {
@@ -165,7 +193,8 @@ static int end_delete(struct session *s, struct dialogue *d)
     return 0;
 }
 
-static int deleted(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int deleted(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply,
+                   int code)
 {
     end_delete(s, op->dialogue);
     if (!reply) return pl__session_refuse(self, op->asked, code, NULL, NULL);
@@ -176,7 +205,8 @@ static int deleted(struct pl_actor *self, struct session *s, struct store_op *op
     return 0;
 }
 
-static int delete_rest(struct pl_actor *self, struct session *s, struct dialogue *d, const struct pl_msg *asked, uint32_t count)
+static int delete_rest(struct pl_actor *self, struct session *s, struct dialogue *d,
+                       const struct pl_msg *asked, uint32_t count)
 {
     PL_NEW(m, w, store_write);
     if (!m) return -PL_E_NO_MEMORY;
@@ -187,15 +217,20 @@ static int delete_rest(struct pl_actor *self, struct session *s, struct dialogue
         return -PL_E_NO_MEMORY;
     }
     w->ops_count = 2;
-    w->ops[0] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE_RANGE, .family = PL_STR(PL_FAMILY_TURNS), .key = prefix,
-                                     .has_end = true, .end = pl_key_after(m, prefix)};
-    w->ops[1] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE, .family = PL_STR(PL_FAMILY_SESSIONS),
+    w->ops[0] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE_RANGE,
+                                     .family = PL_STR(PL_FAMILY_TURNS),
+                                     .key = prefix,
+                                     .has_end = true,
+                                     .end = pl_key_after(m, prefix)};
+    w->ops[1] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
+                                     .family = PL_STR(PL_FAMILY_SESSIONS),
                                      .key = pl_msg_bin(m, d->key.ptr, d->key.len)};
     struct store_op op = {.done = deleted, .dialogue = d, .asked = (struct pl_msg *)asked, .count = count};
     return pl__session_store(self, s, &m, &op);
 }
 
-static int pointers_gone(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int pointers_gone(struct pl_actor *self, struct session *s, struct store_op *op,
+                         const struct pl_msg *reply, int code)
 {
     if (!reply) {
         end_delete(s, op->dialogue);
@@ -204,7 +239,8 @@ static int pointers_gone(struct pl_actor *self, struct session *s, struct store_
     return delete_rest(self, s, op->dialogue, op->asked, op->count);
 }
 
-static int page_gone(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int page_gone(struct pl_actor *self, struct session *s, struct store_op *op,
+                     const struct pl_msg *reply, int code)
 {
     if (!reply) return pointers_gone(self, s, op, reply, code);
     char hex[1024];
@@ -213,13 +249,15 @@ static int page_gone(struct pl_actor *self, struct session *s, struct store_op *
     return delete_scan(self, s, op->dialogue, op->asked, &after, op->count);
 }
 
-static int delete_page(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int delete_page(struct pl_actor *self, struct session *s, struct store_op *op,
+                       const struct pl_msg *reply, int code)
 {
     const struct pl_store_rows *rows = reply ? PL_BODY(reply, store_rows) : NULL;
     if (!rows) return pointers_gone(self, s, op, NULL, code);
     if (op->count + rows->rows_count == 0 && !op->dialogue->stored) {
         end_delete(s, op->dialogue);
-        return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "session", "there is no session of this name with a turn");
+        return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "session",
+                                  "there is no session of this name with a turn");
     }
     if (rows->rows_count == 0) return delete_rest(self, s, op->dialogue, op->asked, op->count);
     PL_NEW(m, w, store_write);
@@ -228,12 +266,17 @@ static int delete_page(struct pl_actor *self, struct session *s, struct store_op
     for (uint32_t i = 0; w->ops && i < rows->rows_count; i++) {
         struct pl_rec_turn t;
         if (decode_row(&pl_rec_turn_type, m, &rows->rows[i], &t)) continue;
-        w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE, .family = PL_STR(PL_FAMILY_TURN_NAMES),
+        w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
+                                                      .family = PL_STR(PL_FAMILY_TURN_NAMES),
                                                       .key = pl_msg_bin(m, t.turn.ptr, t.turn.len)};
-        w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE, .family = PL_STR(PL_FAMILY_REQUESTS),
-                                                      .key = pl_key_join(m, (struct pl_str[]){t.tenant, t.id}, 2, 0, 0)};
+        w->ops[w->ops_count++] =
+            (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
+                                 .family = PL_STR(PL_FAMILY_REQUESTS),
+                                 .key = pl_key_join(m, (struct pl_str[]){t.tenant, t.id}, 2, 0, 0)};
     }
-    struct store_op next = {.done = rows->more ? page_gone : pointers_gone, .dialogue = op->dialogue, .asked = op->asked,
+    struct store_op next = {.done = rows->more ? page_gone : pointers_gone,
+                            .dialogue = op->dialogue,
+                            .asked = op->asked,
                             .count = op->count + rows->rows_count};
     if (rows->more) {
         struct pl_str hex = hex_of(m, rows->rows[rows->rows_count - 1].key);
@@ -244,8 +287,8 @@ static int delete_page(struct pl_actor *self, struct session *s, struct store_op
     return pl__session_store(self, s, &m, &next);
 }
 
-static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue *d, const struct pl_msg *asked,
-                       const struct pl_str *after, uint32_t count)
+static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue *d,
+                       const struct pl_msg *asked, const struct pl_str *after, uint32_t count)
 {
     PL_NEW(tmp, unused, ping);
     (void)unused;
@@ -261,7 +304,9 @@ int pl__listing_delete(struct pl_actor *self, struct session *s, const struct pl
     if (!m->env.has_session) return pl__session_refuse(self, m, PL_E_INVALID, "session", "name the session");
     struct dialogue *d = pl__dialogue_get(self, s, m->env.tenant, m->env.session);
     if (!d) return -PL_E_NO_MEMORY;
-    if (d->users) return pl__session_refuse(self, m, PL_E_CONFLICT, "session", "the session has requests that are not answered");
+    if (d->users)
+        return pl__session_refuse(self, m, PL_E_CONFLICT, "session",
+                                  "the session has requests that are not answered");
     d->users++;
     d->deleting = true;
     return delete_scan(self, s, d, m, NULL, 0);

@@ -6,7 +6,8 @@
 
 /* --- subscribers --- */
 
-static int send_delta(struct pl_actor *self, const struct subscriber *to, uint32_t seq, const struct pl_stored_delta *delta)
+static int send_delta(struct pl_actor *self, const struct subscriber *to, uint32_t seq,
+                      const struct pl_stored_delta *delta)
 {
     if (seq < to->from) return 0;
     PL_NEW(m, d, chat_delta);
@@ -18,7 +19,8 @@ static int send_delta(struct pl_actor *self, const struct subscriber *to, uint32
     return 0;
 }
 
-static int send_accepted(struct pl_actor *self, struct session *s, const struct request *r, const struct pl_msg *asked)
+static int send_accepted(struct pl_actor *self, struct session *s, const struct request *r,
+                         const struct pl_msg *asked)
 {
     const struct pl_rec_request *record = r->record->body;
     PL_NEW(m, a, chat_accepted);
@@ -31,7 +33,8 @@ static int send_accepted(struct pl_actor *self, struct session *s, const struct 
 }
 
 /* A subscriber that joins gets what it missed at once. */
-static int subscribe(struct pl_actor *self, struct session *s, struct request *r, const struct pl_msg *asked, uint32_t from)
+static int subscribe(struct pl_actor *self, struct session *s, struct request *r, const struct pl_msg *asked,
+                     uint32_t from)
 {
     struct subscriber *sub = calloc(1, sizeof *sub);
     if (!sub) return -PL_E_NO_MEMORY;
@@ -45,7 +48,8 @@ static int subscribe(struct pl_actor *self, struct session *s, struct request *r
     return rc;
 }
 
-int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind, struct pl_str text)
+int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind,
+                      struct pl_str text)
 {
     if (r->n_deltas == r->deltas_capacity) {
         uint32_t capacity = r->deltas_capacity ? r->deltas_capacity * 2 : 64;
@@ -61,7 +65,8 @@ int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_del
     if (!d->text.ptr) return -PL_E_NO_MEMORY;
     uint32_t seq = r->n_deltas++;
     int rc = 0;
-    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next) rc = send_delta(self, sub, seq, d);
+    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next)
+        rc = send_delta(self, sub, seq, d);
     return rc;
 }
 
@@ -109,9 +114,11 @@ void pl__request_free(struct pl_actor *self, struct session *s, struct request *
     free(r);
 }
 
-void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r, const struct pl_err *err)
+void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r,
+                         const struct pl_err *err)
 {
-    for (struct subscriber *sub = r->subscribers; sub; sub = sub->next) pl__session_refuse_err(self, sub->asked, err);
+    for (struct subscriber *sub = r->subscribers; sub; sub = sub->next)
+        pl__session_refuse_err(self, sub->asked, err);
     pl__request_free(self, s, r);
 }
 
@@ -130,10 +137,12 @@ static int send_done(struct pl_actor *self, const struct pl_msg *asked, const st
     return 0;
 }
 
-int pl__request_done(struct pl_actor *self, struct session *s, struct request *r, const struct pl_chat_done *done)
+int pl__request_done(struct pl_actor *self, struct session *s, struct request *r,
+                     const struct pl_chat_done *done)
 {
     int rc = 0;
-    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next) rc = send_done(self, sub->asked, done);
+    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next)
+        rc = send_done(self, sub->asked, done);
     pl_counter_add(s->finished_total[done->finish_reason], 1);
     pl__request_free(self, s, r);
     return rc;
@@ -141,7 +150,8 @@ int pl__request_done(struct pl_actor *self, struct session *s, struct request *r
 
 /* --- replay from the store --- */
 
-static int replay(struct pl_actor *self, struct session *s, const struct pl_msg *asked, uint32_t from, struct pl_bin value)
+static int replay(struct pl_actor *self, struct session *s, const struct pl_msg *asked, uint32_t from,
+                  struct pl_bin value)
 {
     struct pl_arena arena = {0};
     struct pl_rec_request record;
@@ -158,7 +168,8 @@ static int replay(struct pl_actor *self, struct session *s, const struct pl_msg 
         goto out;
     }
     struct subscriber to = {.asked = (struct pl_msg *)asked, .from = from};
-    for (uint32_t i = 0; !rc && record.has_deltas && i < record.deltas_count; i++) rc = send_delta(self, &to, i, &record.deltas[i]);
+    for (uint32_t i = 0; !rc && record.has_deltas && i < record.deltas_count; i++)
+        rc = send_delta(self, &to, i, &record.deltas[i]);
     if (!rc) rc = send_done(self, asked, &done);
     pl_counter_add(s->replayed_total, 1);
 out:
@@ -188,7 +199,8 @@ static int now_waiting(struct pl_actor *self, struct session *s, struct request 
     return pl__dialogue_next(self, s, r->dialogue);
 }
 
-static int accepted(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int accepted(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply,
+                    int code)
 {
     struct request *r = op->request;
     if (!reply) {
@@ -200,7 +212,8 @@ static int accepted(struct pl_actor *self, struct session *s, struct store_op *o
     pl_counter_add(s->accepted_total, 1);
     r->state = REQ_WAITING;
     int rc = 0;
-    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next) rc = send_accepted(self, s, r, sub->asked);
+    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next)
+        rc = send_accepted(self, s, r, sub->asked);
     if (rc) return rc;
     if (r->cancelled) {
         r->finish = PL_CHAT_DONE_FINISH_REASON_CANCELLED;
@@ -224,8 +237,10 @@ static int encode_into(struct pl_msg *m, const struct pl_type *type, const void 
 static void join_line(struct session *s, struct request *r)
 {
     struct dialogue *d = r->dialogue;
-    if (d->last) d->last->next = r;
-    else d->first = r;
+    if (d->last)
+        d->last->next = r;
+    else
+        d->first = r;
     d->last = r;
     r->in_line = true;
     s->unfinished++;
@@ -246,10 +261,15 @@ static int write_promise(struct pl_actor *self, struct session *s, struct reques
         return -PL_E_NO_MEMORY;
     }
     w->ops_count = 2;
-    w->ops[0] = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT, .family = PL_STR(PL_FAMILY_REQUESTS),
-                                     .key = pl_msg_bin(m, r->key.ptr, r->key.len), .has_value = true, .value = value};
-    w->ops[1] = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT, .family = PL_STR(PL_FAMILY_PENDING),
-                                     .key = pl_key_join(m, NULL, 0, record->accepted_seq, 8), .has_value = true,
+    w->ops[0] = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT,
+                                     .family = PL_STR(PL_FAMILY_REQUESTS),
+                                     .key = pl_msg_bin(m, r->key.ptr, r->key.len),
+                                     .has_value = true,
+                                     .value = value};
+    w->ops[1] = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT,
+                                     .family = PL_STR(PL_FAMILY_PENDING),
+                                     .key = pl_key_join(m, NULL, 0, record->accepted_seq, 8),
+                                     .has_value = true,
                                      .value = pl_msg_bin(m, r->key.ptr, r->key.len)};
     r->state = REQ_ACCEPTING;
     join_line(s, r);
@@ -261,12 +281,15 @@ static int check_tools(struct session *s, const struct pl_chat_request *q, struc
     const struct pl_tool_described *up = s->tools ? s->tools->body : NULL;
     for (uint32_t i = 0; q->has_tools && i < q->tools_count; i++) {
         bool found = false;
-        for (uint32_t k = 0; up && k < up->tools_count; k++) found = found || pl_str_eq(up->tools[k].name, q->tools[i]);
+        for (uint32_t k = 0; up && k < up->tools_count; k++)
+            found = found || pl_str_eq(up->tools[k].name, q->tools[i]);
         if (!found)
-            return pl_fail(err, PL_E_NOT_FOUND, "tools", "the service runs no tool named \"%.*s\"", PL_STR_FMT(q->tools[i]));
+            return pl_fail(err, PL_E_NOT_FOUND, "tools", "the service runs no tool named \"%.*s\"",
+                           PL_STR_FMT(q->tools[i]));
     }
     if (q->has_tools && q->tools_count && !pl_template_has_tools(s->opts->model->chat_template))
-        return pl_fail(err, PL_E_UNSUPPORTED, "tools", "the chat template of this model has no place for tools");
+        return pl_fail(err, PL_E_UNSUPPORTED, "tools",
+                       "the chat template of this model has no place for tools");
     return 0;
 }
 
@@ -277,11 +300,14 @@ static int check_messages(const struct pl_chat_request *q, bool begins, struct p
         enum pl_chat_message_part_role role = q->messages[i].role;
         snprintf(field, sizeof field, "messages[%u].role", i);
         if (role == PL_CHAT_MESSAGE_PART_ROLE_SYSTEM && (i > 0 || !begins))
-            return pl_fail(err, PL_E_INVALID, field, "a system message stands first, in the request that begins the session");
+            return pl_fail(err, PL_E_INVALID, field,
+                           "a system message stands first, in the request that begins the session");
         if (role == PL_CHAT_MESSAGE_PART_ROLE_TOOL)
-            return pl_fail(err, PL_E_UNSUPPORTED, field, "tool messages come with the caller's own tools, which are not supported yet");
+            return pl_fail(err, PL_E_UNSUPPORTED, field,
+                           "tool messages come with the caller's own tools, which are not supported yet");
         if (role == PL_CHAT_MESSAGE_PART_ROLE_ASSISTANT && !begins)
-            return pl_fail(err, PL_E_INVALID, field, "the session keeps its own answers: send only what is new");
+            return pl_fail(err, PL_E_INVALID, field,
+                           "the session keeps its own answers: send only what is new");
         if (i + 1 == q->messages_count && role != PL_CHAT_MESSAGE_PART_ROLE_USER)
             return pl_fail(err, PL_E_INVALID, field, "the last message must be the user's");
     }
@@ -292,9 +318,12 @@ static int check_messages(const struct pl_chat_request *q, bool begins, struct p
 
 static int check_request(struct session *s, const struct pl_chat_request *q, struct pl_err *err)
 {
-    if (q->has_text && q->has_messages) return pl_fail(err, PL_E_INVALID, "messages", "give text or messages, not both");
-    if (!q->has_text && !q->has_messages) return pl_fail(err, PL_E_INVALID, "text", "text or messages is missing");
-    if (q->has_messages && q->messages_count == 0) return pl_fail(err, PL_E_INVALID, "messages", "there is no message");
+    if (q->has_text && q->has_messages)
+        return pl_fail(err, PL_E_INVALID, "messages", "give text or messages, not both");
+    if (!q->has_text && !q->has_messages)
+        return pl_fail(err, PL_E_INVALID, "text", "text or messages is missing");
+    if (q->has_messages && q->messages_count == 0)
+        return pl_fail(err, PL_E_INVALID, "messages", "there is no message");
     for (uint32_t i = 0; q->has_stop && i < q->stop_count; i++)
         if (q->stop[i].len == 0) return pl_fail(err, PL_E_INVALID, "stop", "a stop string is empty");
     return check_tools(s, q, err);
@@ -339,7 +368,8 @@ void pl__request_begin_head(struct pl_actor *self, struct request *r)
     head->created_ms = head->updated_ms = pl_wall_ms(self);
 }
 
-static int looked_up(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int looked_up(struct pl_actor *self, struct session *s, struct store_op *op,
+                     const struct pl_msg *reply, int code)
 {
     struct request *r = op->request;
     struct dialogue *d = r->dialogue;
@@ -375,7 +405,8 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
 
 static void make_name(char *out, size_t size, const char *prefix, uint64_t wall_ms, uint64_t random)
 {
-    snprintf(out, size, "%s%012llx%016llx", prefix, (unsigned long long)wall_ms & 0xFFFFFFFFFFFFull, (unsigned long long)random);
+    snprintf(out, size, "%s%012llx%016llx", prefix, (unsigned long long)wall_ms & 0xFFFFFFFFFFFFull,
+             (unsigned long long)random);
 }
 
 /* A request object for tenant and id, known to nobody yet. */
@@ -422,7 +453,8 @@ static int fill_record(struct pl_actor *self, struct request *r, const struct pl
     record->has_trace = asked->env.has_trace;
     record->trace = pl_msg_str(r->record, asked->env.trace);
     r->deadline_ms = asked->deadline_ms;
-    if (asked->deadline_ms != PL_NO_DEADLINE) record->deadline_wall_ms = wall + (asked->deadline_ms - pl_now_ms(self));
+    if (asked->deadline_ms != PL_NO_DEADLINE)
+        record->deadline_wall_ms = wall + (asked->deadline_ms - pl_now_ms(self));
     return encode_into(r->record, &pl_chat_request_type, q, &record->request);
 }
 
@@ -436,7 +468,8 @@ static int look_up(struct pl_actor *self, struct session *s, struct request *r)
         return -PL_E_NO_MEMORY;
     }
     g->keys_count = 2;
-    g->keys[0] = (struct pl_store_key){.family = PL_STR(PL_FAMILY_REQUESTS), .key = pl_msg_bin(m, r->key.ptr, r->key.len)};
+    g->keys[0] = (struct pl_store_key){.family = PL_STR(PL_FAMILY_REQUESTS),
+                                       .key = pl_msg_bin(m, r->key.ptr, r->key.len)};
     g->keys[1] = (struct pl_store_key){.family = PL_STR(PL_FAMILY_SESSIONS),
                                        .key = pl_msg_bin(m, r->dialogue->key.ptr, r->dialogue->key.len)};
     return pl__session_store(self, s, &m, &(struct store_op){.done = looked_up, .request = r});
@@ -480,7 +513,8 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
     return rc ? rc : look_up(self, s, r);
 }
 
-/* After a crash: the promise is on disk already; there are no subscribers until somebody asks for the id again. */
+/* After a crash: the promise is on disk already; there are no subscribers until somebody asks for the id
+ * again. */
 int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *stored)
 {
     struct request *r = request_create(s, stored->tenant, stored->id);
@@ -511,13 +545,15 @@ int pl__request_recover(struct pl_actor *self, struct session *s, const struct p
 
 /* --- resume and cancel --- */
 
-static int attached(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int attached(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply,
+                    int code)
 {
     const struct pl_store_values *v = reply ? PL_BODY(reply, store_values) : NULL;
     if (!v) return pl__session_refuse(self, op->asked, code, NULL, NULL);
     struct request *r = find(s, op->asked); /* it may have come while we read */
     if (r) return subscribe(self, s, r, op->asked, op->count);
-    if (v->rows_count == 1 && v->rows[0].found) return replay(self, s, op->asked, op->count, v->rows[0].value);
+    if (v->rows_count == 1 && v->rows[0].found)
+        return replay(self, s, op->asked, op->count, v->rows[0].value);
     return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "id", "there is no request with this id");
 }
 
@@ -539,8 +575,10 @@ int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl
     return pl__session_store(self, s, &get, &op);
 }
 
-/* Ends a waiting request at once, or asks the batcher to end a running one; what was said so far is its answer. */
-static int end_early(struct pl_actor *self, struct session *s, struct request *r, enum pl_chat_done_finish_reason why)
+/* Ends a waiting request at once, or asks the batcher to end a running one; what was said so far is its
+ * answer. */
+static int end_early(struct pl_actor *self, struct session *s, struct request *r,
+                     enum pl_chat_done_finish_reason why)
 {
     if (r->state == REQ_COMMITTING || r->cancelled) return 0;
     r->cancelled = true;

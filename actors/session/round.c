@@ -3,11 +3,19 @@
 #include <stdlib.h>
 #include "kernels/utf8.h"
 
+enum { WRAPPED_MAX = 4096 }; /* bytes; a longer answer is one of its own */
+
 static const char THINK[] = "<think>", THINK_END[] = "</think>";
 
-static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
-static struct pl_str text_of(const struct pl_buf *b) { return (struct pl_str){(const char *)b->data, (uint32_t)b->len}; }
+static struct pl_str text_of(const struct pl_buf *b)
+{
+    return (struct pl_str){(const char *)b->data, (uint32_t)b->len};
+}
 
 static struct pl_str trim(struct pl_str s)
 {
@@ -37,11 +45,17 @@ static size_t partial_end(struct pl_str text, struct pl_str mark)
     return 0;
 }
 
+/* JSON, a fence or the template's own marks: what a small model wraps a repeated result in. */
+static bool is_wrapped(struct pl_str t)
+{
+    return t.len && memchr("{[`<", t.ptr[0], 4);
+}
+
 /* Repeats: hold the answer while it may turn out to be nothing but an earlier result. */
 static bool may_repeat(const struct pl_round *r, struct pl_str held)
 {
     struct pl_str t = trim(held);
-    if (t.len == 0) return true;
+    if (t.len == 0 || (is_wrapped(t) && t.len <= WRAPPED_MAX)) return true;
     for (uint32_t i = 0; i < r->o.repeats_count; i++)
         if (begins_with(trim(r->o.repeats[i]), t)) return true;
     return false;
@@ -185,9 +199,7 @@ bool pl_round_only_repeats(const struct pl_round *r)
     for (uint32_t i = 0; i < r->o.repeats_count; i++) {
         struct pl_str s = trim(r->o.repeats[i]);
         if (pl_str_eq(rest, s)) return true;
-        /* The result once more, wrapped in JSON, a fence or the template's own marks. */
-        bool wrapped = rest.ptr[0] == '{' || rest.ptr[0] == '[' || rest.ptr[0] == '`' || rest.ptr[0] == '<';
-        if (wrapped && s.len && memmem(rest.ptr, rest.len, s.ptr, s.len)) return true;
+        if (is_wrapped(rest) && s.len && memmem(rest.ptr, rest.len, s.ptr, s.len)) return true;
     }
     return false;
 }

@@ -1,5 +1,6 @@
-/* session.c - the session actor: hands each message to the file that knows it, keeps track of store operations, and at
- * its start takes up again what was accepted and not answered. See session.h for states and invariants. */
+/* session.c - the session actor: hands each message to the file that knows it, keeps track of store
+ * operations, and at its start takes up again what was accepted and not answered. See session.h for states
+ * and invariants. */
 #include "actors/session/session.h"
 
 #include <stdio.h>
@@ -30,7 +31,8 @@ int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **
     return 0;
 }
 
-static int store_reply(struct pl_actor *self, struct session *s, uint64_t token, const struct pl_msg *reply, int code)
+static int store_reply(struct pl_actor *self, struct session *s, uint64_t token, const struct pl_msg *reply,
+                       int code)
 {
     struct store_op *op = pl_map_remove(&s->ops, &token, sizeof token);
     if (!op) return 0;
@@ -56,7 +58,8 @@ uint32_t pl__session_credit(const struct session *s)
     return waiting < s->opts->queue ? s->opts->queue - waiting : 0;
 }
 
-int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field, const char *text)
+int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field,
+                       const char *text)
 {
     struct pl_err err = {0};
     pl_fail(&err, code, field, "%s", text ? text : pl_error_text(code));
@@ -71,7 +74,8 @@ int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, co
     e->message = pl_msg_str(m, pl_str_of(err->text));
     e->has_field = err->field[0] != 0;
     if (e->has_field) e->field = pl_msg_str(m, pl_str_of(err->field));
-    e->has_retry_after_ms = err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE || err->code == PL_E_STORAGE;
+    e->has_retry_after_ms =
+        err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE || err->code == PL_E_STORAGE;
     e->retry_after_ms = PL_SESSION_RETRY_MS;
     pl_reply(self, asked, &m);
     return 0;
@@ -82,7 +86,8 @@ int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, co
 static int stash(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     if (s->n_stash >= PL_STASH_MAX)
-        return pl__session_refuse(self, m, PL_E_UNAVAILABLE, NULL, "the service is taking up unfinished requests; try again");
+        return pl__session_refuse(self, m, PL_E_UNAVAILABLE, NULL,
+                                  "the service is taking up unfinished requests; try again");
     if (s->n_stash == s->stash_capacity) {
         uint32_t capacity = s->stash_capacity ? s->stash_capacity * 2 : 64;
         struct pl_msg **grown = realloc(s->stash, capacity * sizeof *grown);
@@ -113,7 +118,8 @@ static int recovery_done(struct pl_actor *self, struct session *s)
     return rc;
 }
 
-static int recovery_records(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int recovery_records(struct pl_actor *self, struct session *s, struct store_op *op,
+                            const struct pl_msg *reply, int code)
 {
     const struct pl_store_values *v = reply ? PL_BODY(reply, store_values) : NULL;
     if (!v) return -code;
@@ -125,7 +131,8 @@ static int recovery_records(struct pl_actor *self, struct session *s, struct sto
         struct pl_cursor c = {v->rows[i].value.ptr, v->rows[i].value.ptr + v->rows[i].value.len};
         struct pl_err err = {0};
         int rc = pl_rec_request_type.decode(&c, &arena, &record, &err);
-        if (rc == 0 && record.state == PL_REC_REQUEST_STATE_ACCEPTED) rc = pl__request_recover(self, s, &record);
+        if (rc == 0 && record.state == PL_REC_REQUEST_STATE_ACCEPTED)
+            rc = pl__request_recover(self, s, &record);
         if (rc == -PL_E_INVALID) {
             pl_log(self, PL_LOG_ERROR, "damaged_request", "field=%s text=%s", err.field, err.text);
             rc = 0;
@@ -139,7 +146,8 @@ static int recovery_records(struct pl_actor *self, struct session *s, struct sto
     return recovery_scan(self, s, (struct pl_bin){next, 8});
 }
 
-static int recovery_rows(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code)
+static int recovery_rows(struct pl_actor *self, struct session *s, struct store_op *op,
+                         const struct pl_msg *reply, int code)
 {
     const struct pl_store_rows *rows = reply ? PL_BODY(reply, store_rows) : NULL;
     if (!rows) {
@@ -208,14 +216,19 @@ static int batcher_up(struct pl_actor *self, struct session *s)
 static void make_metrics(struct pl_actor *self, struct session *s)
 {
     struct pl_metrics *m = pl_actor_metrics(self);
-    s->accepted_total = pl_metrics_counter(m, "parlance_requests_accepted_total", "Requests that were promised an answer.", NULL);
-    s->replayed_total = pl_metrics_counter(m, "parlance_requests_replayed_total", "Answers that were sent from the store.", NULL);
-    s->unfinished_gauge = pl_metrics_gauge(m, "parlance_requests_unfinished", "Accepted requests without an answer.", NULL);
+    s->accepted_total = pl_metrics_counter(m, "parlance_requests_accepted_total",
+                                           "Requests that were promised an answer.", NULL);
+    s->replayed_total = pl_metrics_counter(m, "parlance_requests_replayed_total",
+                                           "Answers that were sent from the store.", NULL);
+    s->unfinished_gauge =
+        pl_metrics_gauge(m, "parlance_requests_unfinished", "Accepted requests without an answer.", NULL);
     s->sessions_cached = pl_metrics_gauge(m, "parlance_sessions_cached", "Sessions in memory.", NULL);
     for (int i = 0; i <= PL_CHAT_DONE_FINISH_REASON_ERROR; i++) {
         char labels[64];
-        snprintf(labels, sizeof labels, "reason=\"%s\"", pl_chat_done_finish_reason_name((enum pl_chat_done_finish_reason)i));
-        s->finished_total[i] = pl_metrics_counter(m, "parlance_requests_finished_total", "Answers by finish_reason.", labels);
+        snprintf(labels, sizeof labels, "reason=\"%s\"",
+                 pl_chat_done_finish_reason_name((enum pl_chat_done_finish_reason)i));
+        s->finished_total[i] =
+            pl_metrics_counter(m, "parlance_requests_finished_total", "Answers by finish_reason.", labels);
     }
 }
 
@@ -234,9 +247,15 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     return recovery_scan(self, s, (struct pl_bin){NULL, 0});
 }
 
-static void free_request(const void *key, uint32_t len, void *value, void *arg) { pl__request_free(NULL, arg, value); }
+static void free_request(const void *key, uint32_t len, void *value, void *arg)
+{
+    pl__request_free(NULL, arg, value);
+}
 
-static void free_dialogue(const void *key, uint32_t len, void *value, void *arg) { pl__dialogue_free(arg, value); }
+static void free_dialogue(const void *key, uint32_t len, void *value, void *arg)
+{
+    pl__dialogue_free(arg, value);
+}
 
 static void stop(struct pl_actor *self, void *state)
 {
@@ -258,20 +277,30 @@ static void stop(struct pl_actor *self, void *state)
 static int ask(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     switch (m->type->id) {
-    case PL_T_CHAT_REQUEST: return pl__request_ask(self, s, m);
-    case PL_T_CHAT_RESUME: return pl__request_attach(self, s, m, ((struct pl_chat_resume *)m->body)->resume_from);
-    case PL_T_CHAT_CANCEL: return pl__request_cancel(self, s, m);
-    case PL_T_SESSIONS_LIST: return pl__listing_list(self, s, m);
-    case PL_T_SESSIONS_SHOW: return pl__listing_show(self, s, m);
-    case PL_T_SESSIONS_DELETE: return pl__listing_delete(self, s, m);
-    default: return pl__session_refuse(self, m, PL_E_UNKNOWN_TYPE, "type", "the session does not know this message");
+    case PL_T_CHAT_REQUEST:
+        return pl__request_ask(self, s, m);
+    case PL_T_CHAT_RESUME:
+        return pl__request_attach(self, s, m, ((struct pl_chat_resume *)m->body)->resume_from);
+    case PL_T_CHAT_CANCEL:
+        return pl__request_cancel(self, s, m);
+    case PL_T_SESSIONS_LIST:
+        return pl__listing_list(self, s, m);
+    case PL_T_SESSIONS_SHOW:
+        return pl__listing_show(self, s, m);
+    case PL_T_SESSIONS_DELETE:
+        return pl__listing_delete(self, s, m);
+    default:
+        return pl__session_refuse(self, m, PL_E_UNKNOWN_TYPE, "type",
+                                  "the session does not know this message");
     }
 }
 
-static int undelivered(struct pl_actor *self, struct session *s, const struct pl_msg *m, const struct pl_sys_undelivered *u)
+static int undelivered(struct pl_actor *self, struct session *s, const struct pl_msg *m,
+                       const struct pl_sys_undelivered *u)
 {
     uint64_t number = 0;
-    for (uint32_t i = 0; i < u->correlation.len; i++) number = number * 10 + (uint64_t)(u->correlation.ptr[i] - '0');
+    for (uint32_t i = 0; i < u->correlation.len; i++)
+        number = number * 10 + (uint64_t)(u->correlation.ptr[i] - '0');
     if (pl_str_is(u->to, "store")) return store_reply(self, s, u->token, NULL, (int)u->code);
     if (pl_str_is(u->type, "gen.submit")) {
         struct pl_gen_done d;
@@ -291,7 +320,8 @@ static int timer(struct pl_actor *self, struct session *s, const struct pl_sys_t
     if (t->kind == PL_SESSION_TIMER_RECOVER) return recovery_scan(self, s, (struct pl_bin){NULL, 0});
     struct request *r = pl_map_get(&s->numbers, &t->arg, sizeof t->arg);
     if (!r) return 0;
-    if (t->kind == PL_SESSION_TIMER_RESUBMIT) return r->state == REQ_GENERATING ? pl__answer_resubmit(self, s, r) : 0;
+    if (t->kind == PL_SESSION_TIMER_RESUBMIT)
+        return r->state == REQ_GENERATING ? pl__answer_resubmit(self, s, r) : 0;
     if (t->kind == PL_SESSION_TIMER_COMMIT) return pl__answer_commit(self, s, r, r->as_turn);
     return pl__request_deadline(self, s, r);
 }
@@ -300,11 +330,16 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     struct session *s = state;
     switch (m->type->id) {
-    case PL_T_GEN_TOKENS: return pl__answer_tokens(self, s, m->body);
-    case PL_T_GEN_DONE: return pl__answer_round_done(self, s, m->body);
-    case PL_T_STORE_WRITTEN: return store_reply(self, s, ((struct pl_store_written *)m->body)->token, m, 0);
-    case PL_T_STORE_VALUES: return store_reply(self, s, ((struct pl_store_values *)m->body)->token, m, 0);
-    case PL_T_STORE_ROWS: return store_reply(self, s, ((struct pl_store_rows *)m->body)->token, m, 0);
+    case PL_T_GEN_TOKENS:
+        return pl__answer_tokens(self, s, m->body);
+    case PL_T_GEN_DONE:
+        return pl__answer_round_done(self, s, m->body);
+    case PL_T_STORE_WRITTEN:
+        return store_reply(self, s, ((struct pl_store_written *)m->body)->token, m, 0);
+    case PL_T_STORE_VALUES:
+        return store_reply(self, s, ((struct pl_store_values *)m->body)->token, m, 0);
+    case PL_T_STORE_ROWS:
+        return store_reply(self, s, ((struct pl_store_rows *)m->body)->token, m, 0);
     case PL_T_STORE_FAILED: {
         const struct pl_store_failed *f = m->body;
         return store_reply(self, s, f->token, NULL, (int)f->code);
@@ -317,12 +352,17 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
         pl_msg_unref(&s->tools);
         s->tools = pl_msg_ref((struct pl_msg *)m);
         return 0;
-    case PL_T_SYS_TIMER: return timer(self, s, m->body);
-    case PL_T_SYS_UP: return pl_str_is(((struct pl_sys_up *)m->body)->actor, "batcher") ? batcher_up(self, s) : 0;
+    case PL_T_SYS_TIMER:
+        return timer(self, s, m->body);
+    case PL_T_SYS_UP:
+        return pl_str_is(((struct pl_sys_up *)m->body)->actor, "batcher") ? batcher_up(self, s) : 0;
     case PL_T_SYS_DOWN:
-    case PL_T_SYS_STOP: return 0;
-    case PL_T_SYS_UNDELIVERED: return undelivered(self, s, m, m->body);
-    default: return s->recovered ? ask(self, s, m) : stash(self, s, m);
+    case PL_T_SYS_STOP:
+        return 0;
+    case PL_T_SYS_UNDELIVERED:
+        return undelivered(self, s, m, m->body);
+    default:
+        return s->recovered ? ask(self, s, m) : stash(self, s, m);
     }
 }
 

@@ -6,15 +6,17 @@
  *      |          |           |            |
  *      +-> refused+           +- cancelled, deadline: committed without a turn
  *
- * LOOKUP reads the id's record and the session's head; ACCEPTING writes the promise (chat.accepted follows the fsync);
- * WAITING stands in its dialogue's line; GENERATING runs a round in the batcher; CALLING waits for tools; COMMITTING
- * writes the turn, the head, the answer and the end of the promise in one batch (chat.done follows the fsync).
+ * LOOKUP reads the id's record and the session's head; ACCEPTING writes the promise (chat.accepted follows
+ * the fsync); WAITING stands in its dialogue's line; GENERATING runs a round in the batcher; CALLING waits
+ * for tools; COMMITTING writes the turn, the head, the answer and the end of the promise in one batch
+ * (chat.done follows the fsync).
  *
- * 1. Between two handlers a request has at most one store operation under way, and is freed only when it has none.
+ * 1. Between two handlers a request has at most one store operation under way, and is freed only when it has
+ * none.
  * 2. A dialogue has at most one request past WAITING: turns of a session never overlap and keep their order.
  * 3. A request in WAITING or later is on disk in `pending` until the batch that holds its answer.
- * 4. Deltas are numbered from 0 and depend on the sampled ids only: a subscriber that joins late, or after a crash,
- *    gets the same pieces.
+ * 4. Deltas are numbered from 0 and depend on the sampled ids only: a subscriber that joins late, or after a
+ * crash, gets the same pieces.
  * 5. Nothing is sent to a subscriber after chat.done or chat.error. */
 #ifndef PL_ACTORS_SESSION_SESSION_H
 #define PL_ACTORS_SESSION_SESSION_H
@@ -30,9 +32,20 @@
 #include "schemas/gen/runtime.h"
 #include "schemas/gen/types.h"
 
-enum { PL_TOOL_ROUNDS_MAX = 4, PL_TOOL_RECORDS_MAX = PL_TOOL_ROUNDS_MAX * PL_TOOL_CALLS_MAX, PL_SESSION_RETRY_MS = 1000, PL_STASH_MAX = 4096, PL_LOOKUPS_MAX = 4096 };
+enum {
+    PL_TOOL_ROUNDS_MAX = 4,
+    PL_TOOL_RECORDS_MAX = PL_TOOL_ROUNDS_MAX * PL_TOOL_CALLS_MAX,
+    PL_SESSION_RETRY_MS = 1000,
+    PL_STASH_MAX = 4096,
+    PL_LOOKUPS_MAX = 4096
+};
 
-enum pl_session_timer { PL_SESSION_TIMER_DEADLINE = 1, PL_SESSION_TIMER_COMMIT, PL_SESSION_TIMER_RECOVER, PL_SESSION_TIMER_RESUBMIT };
+enum pl_session_timer {
+    PL_SESSION_TIMER_DEADLINE = 1,
+    PL_SESSION_TIMER_COMMIT,
+    PL_SESSION_TIMER_RECOVER,
+    PL_SESSION_TIMER_RESUBMIT
+};
 enum request_state { REQ_LOOKUP, REQ_ACCEPTING, REQ_WAITING, REQ_GENERATING, REQ_CALLING, REQ_COMMITTING };
 
 /* Somebody who wants the answer: the message that asked, to which replies go. */
@@ -58,7 +71,7 @@ struct dialogue {
 
 struct request {
     enum request_state state;
-    uint64_t number; /* unique in the actor's life: what timers name */
+    uint64_t number;       /* unique in the actor's life: what timers name */
     struct pl_msg *asked;  /* body: chat.request; also after a crash, made from the record */
     struct pl_msg *record; /* body: rec.request; its arena holds names and key */
     struct pl_bin key;     /* in `requests` */
@@ -72,15 +85,16 @@ struct request {
     bool in_line; /* stands in its dialogue's line */
 
     /* the answer so far */
-    struct pl_msg *answer; /* body: rec.turn under construction; its arena holds deltas, tool records, lists */
+    struct pl_msg
+        *answer; /* body: rec.turn under construction; its arena holds deltas, tool records, lists */
     struct pl_stored_delta *deltas;
     uint32_t n_deltas, deltas_capacity;
     struct pl_buf text, reasoning;
     struct pl_ids prompt, after, stored; /* of the first round; ids after it as fed; as stored (no hint) */
     uint64_t *hashes;
     uint32_t n_hashes, hashes_capacity;
-    uint32_t sampled;       /* ids sampled in all rounds */
-    bool ended;             /* the last stored id is an end token */
+    uint32_t sampled; /* ids sampled in all rounds */
+    bool ended;       /* the last stored id is an end token */
     struct pl_tool_record tools[PL_TOOL_RECORDS_MAX];
     uint32_t n_tools;
     bool hinted;
@@ -88,14 +102,14 @@ struct request {
 
     /* the round */
     uint64_t gen;
-    uint32_t rounds;         /* tool rounds done */
+    uint32_t rounds; /* tool rounds done */
     struct pl_round round;
     bool round_open;
     struct pl_str repeats[PL_TOOL_RECORDS_MAX];
     uint32_t n_repeats;
     struct pl_ids round_ids; /* sampled in this round */
     uint32_t calls_done;
-    uint64_t call; /* number of the first tool.call of this round */
+    uint64_t call;      /* number of the first tool.call of this round */
     uint32_t call_tool; /* its index in tools[] */
     size_t tail;        /* of prompt: where this turn's own messages begin */
     bool in_batcher;
@@ -126,7 +140,8 @@ struct session {
 
 /* A store request under way. DONE gets the reply (store.written, values, rows) or NULL and a code. */
 struct store_op;
-typedef int (*store_done)(struct pl_actor *self, struct session *s, struct store_op *op, const struct pl_msg *reply, int code);
+typedef int (*store_done)(struct pl_actor *self, struct session *s, struct store_op *op,
+                          const struct pl_msg *reply, int code);
 struct store_op {
     store_done done;
     struct request *request;
@@ -138,50 +153,59 @@ struct store_op {
 };
 
 /* session.c */
-/* Sends M (store.write, get or scan; its token is filled in) and runs OP->done with the reply. OP is copied. */
+/* Sends M (store.write, get or scan; its token is filled in) and runs OP->done with the reply. OP is copied.
+ */
 int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **m, const struct store_op *op);
 uint32_t pl__session_credit(const struct session *s);
 /* Answers ASKED with chat.error. FIELD may be NULL. */
-int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field, const char *text);
+int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field,
+                       const char *text);
 /* Refuses with ERR's code, field and sentence. */
 int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, const struct pl_err *err);
 
 /* request.c */
 int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m);
-int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl_msg *m, uint32_t from); /* resume */
+int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl_msg *m,
+                       uint32_t from); /* resume */
 int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl_msg *m);
 int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *record);
-int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind, struct pl_str text);
+int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind,
+                      struct pl_str text);
 int pl__request_deadline(struct pl_actor *self, struct session *s, struct request *r);
 /* Ends R for its subscribers with chat.error, and frees it. */
-void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r, const struct pl_err *err);
+void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r,
+                         const struct pl_err *err);
 /* Sends chat.done to all subscribers and frees R, taking it out of its dialogue's line. */
-int pl__request_done(struct pl_actor *self, struct session *s, struct request *r, const struct pl_chat_done *done);
+int pl__request_done(struct pl_actor *self, struct session *s, struct request *r,
+                     const struct pl_chat_done *done);
 /* Fills the head of a session that R begins: its user and system prompt. */
 void pl__request_begin_head(struct pl_actor *self, struct request *r);
 void pl__request_free(struct pl_actor *self, struct session *s, struct request *r);
 
 /* dialogue.c */
-struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, struct pl_str tenant, struct pl_str name);
+struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, struct pl_str tenant,
+                                  struct pl_str name);
 void pl__dialogue_free(struct session *s, struct dialogue *d);
 void pl__dialogue_trim(struct session *s, struct dialogue *keep); /* forgets idle ones over the limit */
 /* Starts the line's first request when nothing of the dialogue runs; loads its turns first. */
 int pl__dialogue_next(struct pl_actor *self, struct session *s, struct dialogue *d);
 int pl__dialogue_add_turn(struct dialogue *d, struct pl_msg **record); /* takes */
-/* Ids of the prompt for R after the kept turns, dropping oldest turns until it fits. Sets r->dropped and *TAIL: index in
- * OUT where R's own messages begin. -PL_E_CONTEXT_LENGTH_EXCEEDED. */
-int pl__dialogue_prompt(struct session *s, struct dialogue *d, struct request *r, struct pl_ids *out, size_t *tail,
-                        struct pl_err *err);
+/* Ids of the prompt for R after the kept turns, dropping oldest turns until it fits. Sets r->dropped and
+ * *TAIL: index in OUT where R's own messages begin. -PL_E_CONTEXT_LENGTH_EXCEEDED. */
+int pl__dialogue_prompt(struct session *s, struct dialogue *d, struct request *r, struct pl_ids *out,
+                        size_t *tail, struct pl_err *err);
 /* Checks that R's messages alone, with system prompt and tools, fit. */
 int pl__dialogue_fits(struct session *s, struct dialogue *d, struct request *r, struct pl_err *err);
 /* The request's messages as given or made from its text, in M's arena. */
-int pl__dialogue_messages(struct pl_msg *m, const struct pl_chat_request *q, struct pl_chat_message_part **out, uint32_t *n);
+int pl__dialogue_messages(struct pl_msg *m, const struct pl_chat_request *q,
+                          struct pl_chat_message_part **out, uint32_t *n);
 
 /* answer.c */
 int pl__answer_begin(struct pl_actor *self, struct session *s, struct request *r);
 int pl__answer_tokens(struct pl_actor *self, struct session *s, const struct pl_gen_tokens *t);
 int pl__answer_round_done(struct pl_actor *self, struct session *s, const struct pl_gen_done *d);
-int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code, struct pl_str content);
+int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code,
+                           struct pl_str content);
 /* Submits the round again (the batcher began anew). */
 int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request *r);
 /* The batcher has no round of R any more. */

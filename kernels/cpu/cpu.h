@@ -25,8 +25,9 @@ struct pl__qact {               /* of T rows */
 
 /* Products of quantised tiles. Y gets 16 columns a tile; tile t of a call at y + 16*t. */
 struct pl__tile_ops {
-    /* One tile times rows [row, row+rows), rows <= 8, weights opened in registers. NULL: use panels always.
-     */
+    /* Steps of up to this many rows go direct, larger ones by panels: where the two were measured to meet. */
+    uint32_t direct_most;
+    /* One tile times rows [row, row+rows), weights opened in registers. NULL when direct_most is 0. */
     void (*direct)(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t row, uint32_t rows,
                    float *y, size_t ld);
     /* Opens a tile into X.blocks panels. */

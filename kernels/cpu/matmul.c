@@ -8,7 +8,7 @@
 #include <string.h>
 #include "kernels/cpu/cpu.h"
 
-enum { DIRECT_ROWS = 32, PANEL_TILES = 2 };
+enum { PANEL_TILES = 2 };
 
 struct job {
     struct pl_dev *dev;
@@ -85,7 +85,7 @@ static void multiply(const struct job *j, const struct pl__part *p, const uint8_
         for (uint32_t t = 0; t < tiles; t++)
             j->dev->lane->float_tile(p->dtype, tile + t * p->tile_bytes, j->w->cols, j->x.data, j->x.ld, rows,
                                      y + (size_t)PL_TILE * t, ld);
-    } else if (rows <= DIRECT_ROWS && ops->direct) {
+    } else if (rows <= ops->direct_most) {
         for (uint32_t t = 0; t < tiles; t++)
             ops->direct(p->dtype, tile + t * p->tile_bytes, &j->act, 0, rows, y + (size_t)PL_TILE * t, ld);
     } else {

@@ -240,6 +240,7 @@ static void panel(int dtype, const struct pl__panel *p, uint32_t tiles, const st
     PL_EACH_QUANT(panel_type, p, tiles, x, rows, y, ld)
 }
 
-const struct pl__tile_ops pl__tile_ops_avx2 = {.direct = direct, .open = open_tile, .panel = panel};
+const struct pl__tile_ops pl__tile_ops_avx2 = {
+    .direct_most = 8, .direct = direct, .open = open_tile, .panel = panel};
 
 #endif

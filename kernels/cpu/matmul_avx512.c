@@ -276,6 +276,7 @@ static void panel(int dtype, const struct pl__panel *p, uint32_t tiles, const st
         panel_kind((struct pl__layout){.offset = 1}, p, tiles, x, rows, shift, y, ld);
 }
 
-const struct pl__tile_ops pl__tile_ops_avx512 = {.direct = direct, .open = open_tile, .panel = panel};
+const struct pl__tile_ops pl__tile_ops_avx512 = {
+    .direct_most = 32, .direct = direct, .open = open_tile, .panel = panel};
 
 #endif

@@ -1,4 +1,5 @@
-/* options.h - every option of parlanced, in one table (file < environment < flags), and what is derived from them. */
+/* options.h - every option of parlanced, in one table (file < environment < flags), and what is derived from
+ * them. */
 #ifndef PL_OPS_DAEMON_OPTIONS_H
 #define PL_OPS_DAEMON_OPTIONS_H
 

@@ -1,8 +1,9 @@
 /* parlanced.c - the daemon: the service process, and with --role one of its children.
  *
- * The service process runs the hub node on one loop: frontdoor, session, batcher, tools, feedback. The placement options
- * move actors to a thread (inproc) or a supervised child process (ipc, tcp). DATA/lock is held for the life of the
- * service, so that one directory has one daemon; children die with it, however it ends. */
+ * The service process runs the hub node on one loop: frontdoor, session, batcher, tools, feedback. The
+ * placement options move actors to a thread (inproc) or a supervised child process (ipc, tcp). DATA/lock is
+ * held for the life of the service, so that one directory has one daemon; children die with it, however it
+ * ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,8 +37,8 @@ struct daemon {
 
 static int complain(const struct pl_err *err)
 {
-    fprintf(stderr, "parlanced: %s%s%s (%s)\n", err->field[0] ? err->field : "", err->field[0] ? ": " : "", err->text,
-            pl_error_name(err->code));
+    fprintf(stderr, "parlanced: %s%s%s (%s)\n", err->field[0] ? err->field : "", err->field[0] ? ": " : "",
+            err->text, pl_error_name(err->code));
     return err->code == PL_E_INVALID || err->code == PL_E_FORBIDDEN ? 2 : 1;
 }
 
@@ -50,7 +51,8 @@ static int make_dir(const char *path, struct pl_err *err)
         if (*p && *p != '/') continue;
         char kept = *p;
         *p = 0;
-        if (mkdir(part, 0700) && errno != EEXIST) return pl_fail(err, PL_E_IO, "data", "cannot make %s: %s", part, strerror(errno));
+        if (mkdir(part, 0700) && errno != EEXIST)
+            return pl_fail(err, PL_E_IO, "data", "cannot make %s: %s", part, strerror(errno));
         *p = kept;
         if (!kept) return 0;
     }
@@ -61,7 +63,8 @@ static int take_lock(struct daemon *d, struct pl_err *err)
     char path[PL_PATH_MAX + 64];
     int rc = make_dir(d->service.data, err);
     if (rc) return rc;
-    if (chmod(d->service.data, 0700)) return pl_fail(err, PL_E_IO, "data", "%s is not ours: %s", d->service.data, strerror(errno));
+    if (chmod(d->service.data, 0700))
+        return pl_fail(err, PL_E_IO, "data", "%s is not ours: %s", d->service.data, strerror(errno));
     snprintf(path, sizeof path, "%s/lock", d->service.data);
     d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock < 0) return pl_fail(err, PL_E_IO, "data", "cannot open %s: %s", path, strerror(errno));
@@ -118,7 +121,8 @@ static int place_all(struct daemon *d, struct pl_err *err)
             rc = place(d, m->actor, where, err);
             continue;
         }
-        for (uint32_t i = 0; i < d->service.n_tools && !rc; i++) rc = place(d, d->service.tool_names[i], where, err);
+        for (uint32_t i = 0; i < d->service.n_tools && !rc; i++)
+            rc = place(d, d->service.tool_names[i], where, err);
     }
     return rc ? rc : pl_service_add(&d->service, d->node, "frontdoor", err);
 }
@@ -136,7 +140,8 @@ static int open_hubs(struct daemon *d, struct pl_err *err)
     snprintf(path, sizeof path, "ipc://%s/run/hub.sock", d->service.data);
     int rc = pl_loop_hub(d->loop, HUB_INPROC, NULL, 0, err);
     if (!rc && any_placed(d, "ipc")) rc = pl_loop_hub(d->loop, path, d->ipc_hub, sizeof d->ipc_hub, err);
-    if (!rc && any_placed(d, "tcp")) rc = pl_loop_hub(d->loop, "tcp://127.0.0.1:*", d->tcp_hub, sizeof d->tcp_hub, err);
+    if (!rc && any_placed(d, "tcp"))
+        rc = pl_loop_hub(d->loop, "tcp://127.0.0.1:*", d->tcp_hub, sizeof d->tcp_hub, err);
     return rc;
 }
 
@@ -180,8 +185,9 @@ static int serve(struct daemon *d, struct pl_err *err)
     if (!rc) pl_loop_on_stop(d->loop, on_stop, d);
     if (!rc) rc = pl_node_start(d->node, err);
     if (rc) return rc;
-    pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving", "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s",
-                 PL_VERSION, (int)getpid(), d->service.ctx_size, d->service.n_pages, pl_config_str(d->config, "listen"));
+    pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving",
+                 "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s", PL_VERSION, (int)getpid(),
+                 d->service.ctx_size, d->service.n_pages, pl_config_str(d->config, "listen"));
     return pl_loop_run(d->loop, err);
 }
 
@@ -205,14 +211,14 @@ static int program_path(char *out, size_t size)
 static int load_config(struct daemon *d, struct pl_err *err)
 {
     char data[PL_PATH_MAX], file[PL_PATH_MAX + 32];
-    int rc = pl_config_load(pl_daemon_options, d->argc, d->argv, NULL, NULL, NULL, &d->config, err);
+    int rc = pl_config_load(pl_daemon_options, d->argc - 1, d->argv + 1, NULL, NULL, NULL, &d->config, err);
     if (rc || pl_config_str(d->config, "config")) return rc;
     /* DATA itself decides where the default file is, so the options are read twice. */
     rc = pl_data_path(d->config, data, sizeof data, err);
     if (rc) return rc;
     snprintf(file, sizeof file, "%s/parlance.ini", data);
     pl_config_destroy(&d->config);
-    return pl_config_load(pl_daemon_options, d->argc, d->argv, file, NULL, NULL, &d->config, err);
+    return pl_config_load(pl_daemon_options, d->argc - 1, d->argv + 1, file, NULL, NULL, &d->config, err);
 }
 
 static int show_help(void)

@@ -11,9 +11,10 @@
 enum { CTX_DEFAULT_MAX = 8192, MESSAGE_BYTES = 256 * 1024 };
 
 const struct pl_movable pl_movables[] = {
-    {"store", "placement.store"},       {"executor", "placement.executor"}, {"tool", "placement.tool"},
-    {"batcher", "placement.batcher"},   {"session", "placement.session"},   {"feedback", "placement.feedback"},
-    {"tools", "placement.tools"},       {NULL, NULL},
+    {"store", "placement.store"},     {"executor", "placement.executor"},
+    {"tool", "placement.tool"},       {"batcher", "placement.batcher"},
+    {"session", "placement.session"}, {"feedback", "placement.feedback"},
+    {"tools", "placement.tools"},     {NULL, NULL},
 };
 
 static uint64_t wall_ms(void *arg)
@@ -38,8 +39,10 @@ static int read_tools(struct pl_service *s, struct pl_err *err)
     for (const char *p = list; *p;) {
         size_t len = strcspn(p, ",");
         if (len == 0 || len > 50 || memchr(p, '/', len))
-            return pl_fail(err, PL_E_INVALID, "tools", "'%.*s' is no name of a tool", (int)(len > 50 ? 50 : len), p);
-        if (s->n_tools == PL_TOOLS_MAX) return pl_fail(err, PL_E_TOO_LARGE, "tools", "at most %d tools", PL_TOOLS_MAX);
+            return pl_fail(err, PL_E_INVALID, "tools", "'%.*s' is no name of a tool",
+                           (int)(len > 50 ? 50 : len), p);
+        if (s->n_tools == PL_TOOLS_MAX)
+            return pl_fail(err, PL_E_TOO_LARGE, "tools", "at most %d tools", PL_TOOLS_MAX);
         snprintf(s->tool_names[s->n_tools], sizeof s->tool_names[0], "tool.%.*s", (int)len, p);
         snprintf(s->tool_paths[s->n_tools], sizeof s->tool_paths[0], "%s/%.*s.so", s->tools_dir, (int)len, p);
         if (access(s->tool_paths[s->n_tools], R_OK))
@@ -69,12 +72,14 @@ static int read_hash_model(struct pl_service *s, struct pl_err *err)
     if (!rc) rc = pl_template_create_chatml(s->vocab, &s->chat_template, err);
     snprintf(s->model_name, sizeof s->model_name, "hash");
     memset(s->model_digest, '0', 64);
-    s->ctx_size = pl_config_u64(s->config, "ctx-size") ? (uint32_t)pl_config_u64(s->config, "ctx-size") : CTX_DEFAULT_MAX;
+    s->ctx_size = pl_config_u64(s->config, "ctx-size") ? (uint32_t)pl_config_u64(s->config, "ctx-size")
+                                                       : CTX_DEFAULT_MAX;
     s->n_pages = page_count(s, 64 * 1024);
     return rc;
 }
 
-static uint64_t key_of(const struct pl_gguf *g, const char *architecture, size_t len, const char *key, uint64_t fallback)
+static uint64_t key_of(const struct pl_gguf *g, const char *architecture, size_t len, const char *key,
+                       uint64_t fallback)
 {
     char name[256];
     uint64_t value = fallback;
@@ -83,20 +88,26 @@ static uint64_t key_of(const struct pl_gguf *g, const char *architecture, size_t
     return value;
 }
 
-/* Context and pages follow from the file's metadata; whether its weights can be served is the executor's to say. */
+/* Context and pages follow from the file's metadata; whether its weights can be served is the executor's to
+ * say. */
 static int read_sizes(struct pl_service *s, const struct pl_gguf *g, struct pl_err *err)
 {
     const char *a, *name;
     size_t len, name_len;
     if (!pl_gguf_str(g, "general.architecture", &a, &len) || len > 64)
-        return pl_fail(err, PL_E_MODEL_UNSUPPORTED, "general.architecture", "the model file does not name its architecture");
+        return pl_fail(err, PL_E_MODEL_UNSUPPORTED, "general.architecture",
+                       "the model file does not name its architecture");
     if (pl_gguf_str(g, "general.name", &name, &name_len))
         snprintf(s->model_name, sizeof s->model_name, "%.*s", (int)(name_len > 100 ? 100 : name_len), name);
     uint64_t ctx = key_of(g, a, len, "context_length", 2048), given = pl_config_u64(s->config, "ctx-size");
-    uint64_t layers = key_of(g, a, len, "block_count", 1), heads = key_of(g, a, len, "attention.head_count", 1);
-    uint64_t kv_heads = key_of(g, a, len, "attention.head_count_kv", heads), width = key_of(g, a, len, "embedding_length", 64);
+    uint64_t layers = key_of(g, a, len, "block_count", 1),
+             heads = key_of(g, a, len, "attention.head_count", 1);
+    uint64_t kv_heads = key_of(g, a, len, "attention.head_count_kv", heads),
+             width = key_of(g, a, len, "embedding_length", 64);
     uint64_t head_dim = key_of(g, a, len, "attention.key_length", width / (heads ? heads : 1));
-    if (given > ctx) return pl_fail(err, PL_E_INVALID, "ctx-size", "the model's context holds %llu tokens", (unsigned long long)ctx);
+    if (given > ctx)
+        return pl_fail(err, PL_E_INVALID, "ctx-size", "the model's context holds %llu tokens",
+                       (unsigned long long)ctx);
     if (layers > 4096 || kv_heads > 4096 || head_dim > 4096)
         return pl_fail(err, PL_E_MODEL_UNSUPPORTED, "block_count", "the model's dimensions are out of range");
     s->ctx_size = (uint32_t)(given ? given : ctx < CTX_DEFAULT_MAX ? ctx : CTX_DEFAULT_MAX);
@@ -127,20 +138,27 @@ static void fill_options(struct pl_service *s)
     uint32_t seqs = (uint32_t)pl_config_u64(c, "max-seqs"), queue = (uint32_t)pl_config_u64(c, "queue");
     uint32_t chunk = (uint32_t)pl_config_u64(c, "prefill-chunk");
     s->text = (struct pl_model_text){s->vocab, s->chat_template, s->model_name, s->model_digest};
-    s->frontdoor = (struct pl_frontdoor_opts){.model = &s->text, .version = PL_VERSION, .max_message_bytes = MESSAGE_BYTES};
-    s->session = (struct pl_session_opts){.model = &s->text, .ctx_size = s->ctx_size, .max_seqs = seqs, .queue = queue,
+    s->frontdoor = (struct pl_frontdoor_opts){
+        .model = &s->text, .version = PL_VERSION, .max_message_bytes = MESSAGE_BYTES};
+    s->session = (struct pl_session_opts){.model = &s->text,
+                                          .ctx_size = s->ctx_size,
+                                          .max_seqs = seqs,
+                                          .queue = queue,
                                           .tool_hint = pl_config_str(c, "tool-hint")};
-    s->batcher = (struct pl_batcher_opts){.max_seqs = seqs, .queue = queue, .ctx_size = s->ctx_size, .prefill_chunk = chunk,
-                                          .vocab = s->vocab};
+    s->batcher = (struct pl_batcher_opts){
+        .max_seqs = seqs, .queue = queue, .ctx_size = s->ctx_size, .prefill_chunk = chunk, .vocab = s->vocab};
     s->executor = (struct pl_executor_opts){.model_path = strcmp(path, "hash") == 0 ? NULL : path,
                                             .isa = (enum pl_isa)pl_isa_parse(pl_config_str(c, "isa")),
-                                            .threads = (uint32_t)pl_config_u64(c, "threads"), .max_seqs = seqs,
-                                            .n_pages = s->n_pages, .max_rows = chunk + seqs,
+                                            .threads = (uint32_t)pl_config_u64(c, "threads"),
+                                            .max_seqs = seqs,
+                                            .n_pages = s->n_pages,
+                                            .max_rows = chunk + seqs,
                                             .logits_hash = pl_config_bool(c, "logits-hash"),
                                             .incarnation = pl_config_u64(c, "incarnation")};
     s->tools = (struct pl_tools_opts){.names = s->tool_list};
     s->feedback = (struct pl_feedback_opts){.threshold = (uint32_t)pl_config_u64(c, "feedback-threshold")};
-    s->store = (struct pl_store_opts){.path = s->store_path, .families = pl_families,
+    s->store = (struct pl_store_opts){.path = s->store_path,
+                                      .families = pl_families,
                                       .reserve_bytes = pl_config_u64(c, "store-reserve") * 1024 * 1024};
 }
 
@@ -150,15 +168,18 @@ static bool needs_text(const char *node)
     return strcmp(node, "store") != 0 && strncmp(node, "tool.", 5) != 0;
 }
 
-int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node, struct pl_err *err)
+int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node,
+                    struct pl_err *err)
 {
     memset(s, 0, sizeof *s);
     s->config = c;
-    s->log = (struct pl_log){2, (enum pl_log_level)pl_log_level_parse(pl_config_str(c, "log-level")), node, wall_ms, NULL};
+    s->log = (struct pl_log){2, (enum pl_log_level)pl_log_level_parse(pl_config_str(c, "log-level")), node,
+                             wall_ms, NULL};
     snprintf(s->program, sizeof s->program, "%s", program);
     int rc = pl_data_path(c, s->data, sizeof s->data, err);
     int n = snprintf(s->store_path, sizeof s->store_path, "%.1000s/store", s->data);
-    if (!rc && n >= 1000) rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
+    if (!rc && n >= 1000)
+        rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);
     if (!rc && needs_text(node)) rc = read_model(s, strcmp(node, "executor") != 0, err);
     if (!rc) fill_options(s);
@@ -173,33 +194,48 @@ void pl_service_finish(struct pl_service *s)
 
 int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err)
 {
-    const struct { const char *name; const struct pl_actor_class *cls; const void *arg; } table[] = {
-        {"store", &pl_store_class, &s->store},          {"executor", &pl_executor_class, &s->executor},
-        {"tools", &pl_tools_class, &s->tools},          {"batcher", &pl_batcher_class, &s->batcher},
-        {"session", &pl_session_class, &s->session},    {"feedback", &pl_feedback_class, &s->feedback},
+    const struct {
+        const char *name;
+        const struct pl_actor_class *cls;
+        const void *arg;
+    } table[] = {
+        {"store", &pl_store_class, &s->store},
+        {"executor", &pl_executor_class, &s->executor},
+        {"tools", &pl_tools_class, &s->tools},
+        {"batcher", &pl_batcher_class, &s->batcher},
+        {"session", &pl_session_class, &s->session},
+        {"feedback", &pl_feedback_class, &s->feedback},
         {"frontdoor", &pl_frontdoor_class, &s->frontdoor},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (strcmp(table[i].name, actor) == 0) return pl_node_add(n, table[i].cls, actor, table[i].arg, err);
     for (uint32_t i = 0; i < s->n_tools; i++)
-        if (strcmp(s->tool_names[i], actor) == 0) return pl_node_add(n, &pl_tool_host_class, actor, &s->tool_hosts[i], err);
+        if (strcmp(s->tool_names[i], actor) == 0)
+            return pl_node_add(n, &pl_tool_host_class, actor, &s->tool_hosts[i], err);
     return pl_fail(err, PL_E_NOT_FOUND, "role", "there is no actor '%s'", actor);
 }
 
-int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint, uint64_t incarnation, struct pl_err *err)
+int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint,
+                uint64_t incarnation, struct pl_err *err)
 {
     struct pl_loop *loop = NULL;
     struct pl_node *node = NULL;
     int rc = pl_loop_create(zmq, &loop, err);
     if (rc) return rc;
-    struct pl_node_opts o = {.name = actor, .world = pl_loop_world(loop), .log = &s->log, .hub = "service", .incarnation = incarnation};
+    if (!incarnation) incarnation = pl_loop_incarnation(loop);
+    struct pl_node_opts o = {.name = actor,
+                             .world = pl_loop_world(loop),
+                             .log = &s->log,
+                             .hub = "service",
+                             .incarnation = incarnation};
     rc = pl_node_create(&o, &node, err);
     if (!rc) rc = pl_service_add(s, node, actor, err);
     if (!rc) {
         pl_loop_attach(loop, node);
         rc = pl_node_start(node, err);
     }
-    /* Connecting comes after the start: hello says that the actor is up, with its model loaded or its store open. */
+    /* Connecting comes after the start: hello says that the actor is up, with its model loaded or its store
+     * open. */
     if (!rc) rc = pl_loop_connect(loop, endpoint, err);
     if (!rc) rc = pl_loop_run(loop, err);
     pl_node_destroy(&node);

@@ -1,5 +1,5 @@
-/* service.h - what parlanced builds from its options: the model's text side, the actors' options, the placement. Used
- * by the service process and by each of its children, which read the same options. */
+/* service.h - what parlanced builds from its options: the model's text side, the actors' options, the
+ * placement. Used by the service process and by each of its children, which read the same options. */
 #ifndef PL_OPS_DAEMON_SERVICE_H
 #define PL_OPS_DAEMON_SERVICE_H
 
@@ -14,7 +14,7 @@ enum { PL_TOOLS_MAX = 16, PL_PATH_MAX = 1024 };
 struct pl_service {
     const struct pl_config *config;
     char data[PL_PATH_MAX], tools_dir[PL_PATH_MAX], store_path[PL_PATH_MAX], program[PL_PATH_MAX];
-    char tool_names[PL_TOOLS_MAX][64];  /* "tool.calculator" */
+    char tool_names[PL_TOOLS_MAX][64]; /* "tool.calculator" */
     char tool_paths[PL_TOOLS_MAX][PL_PATH_MAX + 80];
     const char *tool_list[PL_TOOLS_MAX + 1];
     uint32_t n_tools;
@@ -36,7 +36,8 @@ struct pl_service {
 };
 
 /* Reads the model file's metadata and fills everything. The service must not move afterwards. */
-int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node, struct pl_err *err);
+int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node,
+                    struct pl_err *err);
 void pl_service_finish(struct pl_service *s);
 
 /* The actors that can live away from the service's loop, with their placement option. */
@@ -50,6 +51,7 @@ extern const struct pl_movable pl_movables[]; /* ends with NULL */
 int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err);
 
 /* Runs one actor as a leaf on its own loop until its link is gone. For threads and for child processes. */
-int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint, uint64_t incarnation, struct pl_err *err);
+int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint,
+                uint64_t incarnation, struct pl_err *err);
 
 #endif

@@ -42,12 +42,15 @@ const char *pl_test_model(const char *name)
 {
     const char *file = strcmp(name, "smollm2") == 0 ? "smollm2-135m-instruct-q4_1.gguf"
                                                     : "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf";
-    const char *dir = getenv("PARLANCE_TEST_MODELS"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *dir = getenv("PARLANCE_TEST_MODELS"), *cache = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
     const char *path = NULL;
     if (dir) path = join(dir, file);
     if (path && access(path, R_OK) == 0) return path;
-    if (cache && *cache) path = join(join(cache, "parlance/models"), file);
-    else if (home) path = join(join(home, ".cache/parlance/models"), file);
+    if (cache && *cache)
+        path = join(join(cache, "parlance/models"), file);
+    else if (home)
+        path = join(join(home, ".cache/parlance/models"), file);
     return path && access(path, R_OK) == 0 ? path : NULL;
 }
 

@@ -8,17 +8,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Defines main: runs SUITE (a function that returns a Suite *), prints check's closing line, exit status 0 or 1. */
-#define PL_TESTS(suite)                                                                                             \
-    int main(void) { return pl_test_main(suite()); }
+/* Defines main: runs SUITE (a function that returns a Suite *), prints check's closing line, exit status 0
+ * or 1. */
+#define PL_TESTS(suite)                                                                                      \
+    int main(void)                                                                                           \
+    {                                                                                                        \
+        return pl_test_main(suite());                                                                        \
+    }
 int pl_test_main(Suite *s);
 
 /* Adds the test function to a case in one line. */
 #define PL_TEST(tc, fn) tcase_add_test((tc), (fn))
 
-/* Absolute path of a file of the checkout ("tests/fixtures/x"); static buffer of the call's thread, 4 in rotation. */
+/* Absolute path of a file of the checkout ("tests/fixtures/x"); static buffer of the call's thread, 4 in
+ * rotation. */
 const char *pl_test_source(const char *relative);
-/* Path inside the folder of aids beside the checkout (../shared), or NULL when it is absent: then say so and skip. */
+/* Path inside the folder of aids beside the checkout (../shared), or NULL when it is absent: then say so and
+ * skip. */
 const char *pl_test_shared(const char *relative);
 /* Path of a real model for tests: NAME "smollm2" or "coder". Looked for in $PARLANCE_TEST_MODELS, then in
  * ${XDG_CACHE_HOME:-~/.cache}/parlance/models. NULL when absent. */

@@ -171,7 +171,7 @@ static void advance(struct world *w, struct seq *s)
 static void random_walk(uint32_t n_pages, uint64_t seed, struct world **keep)
 {
     struct world *w = create(n_pages, seed);
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 2000; i++) {
         struct seq *s = &w->seqs[below(w, SEQS)];
         if (!s->open) {
             make_prompt(w, s);
@@ -181,7 +181,7 @@ static void random_walk(uint32_t n_pages, uint64_t seed, struct world **keep)
         } else {
             advance(w, s);
         }
-        if (i % 7 == 0) check(w);
+        if (i % 9 == 0) check(w);
     }
     for (int i = 0; i < SEQS; i++)
         if (w->seqs[i].open) close_seq(w, &w->seqs[i], true);
@@ -195,7 +195,7 @@ START_TEST(random_operations_keep_every_invariant_and_every_position)
     uint64_t seed = pl_test_seed(20);
     uint32_t refused = 0, copies = 0;
     uint64_t cached = 0;
-    for (uint32_t n_pages = 6; n_pages <= PAGES_MOST; n_pages += 2) {
+    for (uint32_t n_pages = 6; n_pages <= PAGES_MOST; n_pages += 3) {
         struct world *w;
         random_walk(n_pages, seed + n_pages, &w);
         refused += w->refused;

@@ -1,6 +1,6 @@
 /* gguf_bytes.h - builds a GGUF file in memory, right or wrong on purpose, for tests. The counts in the header
- * follow the keys and tensors that are added; a test that wants a lie writes it afterwards (gb_patch). Ends
- * the test when memory is out. */
+ * follow the keys and tensors that are added; a test that wants a lie writes it afterwards (gb_patch). Aborts
+ * when memory is out. */
 #ifndef PL_TESTS_GGUF_BYTES_H
 #define PL_TESTS_GGUF_BYTES_H
 

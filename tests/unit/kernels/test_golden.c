@@ -186,14 +186,15 @@ static void check_model(const char *path, const json_t *golden, enum pl_isa isa)
     pl_model_close(&m);
 }
 
-/* The golden file and the model NAME, or NULL with the reason said. */
-static json_t *load_golden(const char *name, const char **path)
+/* The golden file and the path of the model NAME, or NULL with the reason said. */
+static json_t *load_golden(const char *name, char path[4096])
 {
     char relative[64];
+    const char *model = pl_test_model(name);
+    if (model) snprintf(path, 4096, "%s", model);
     snprintf(relative, sizeof relative, "models/golden/%s.json", name);
     const char *file = pl_test_shared(relative);
-    *path = pl_test_model(name);
-    if (!file || !*path) {
+    if (!file || !model) {
         pl_test_skip(name, file ? "the model file is absent" : "the golden answers are absent");
         return NULL;
     }
@@ -204,8 +205,8 @@ static json_t *load_golden(const char *name, const char **path)
 
 START_TEST(smollm2_answers_as_the_reference)
 {
-    const char *path;
-    json_t *golden = load_golden("smollm2", &path);
+    char path[4096];
+    json_t *golden = load_golden("smollm2", path);
     if (!golden) return;
     for (int isa = PL_ISA_PORTABLE; isa <= PL_ISA_AMX; isa++)
         if (pl_isa_available((enum pl_isa)isa) && (run_long() || isa == (int)pl_isa_best()))
@@ -220,8 +221,8 @@ START_TEST(coder_answers_as_the_reference)
         pl_test_skip("coder", "only with PL_TEST_LONG=1");
         return;
     }
-    const char *path;
-    json_t *golden = load_golden("coder", &path);
+    char path[4096];
+    json_t *golden = load_golden("coder", path);
     if (!golden) return;
     check_model(path, golden, pl_isa_best());
     json_decref(golden);
@@ -231,8 +232,8 @@ END_TEST
 START_TEST(each_instruction_set_gives_the_same_bits)
 {
     static struct trace first, other;
-    const char *path;
-    json_t *golden = load_golden("smollm2", &path);
+    char path[4096];
+    json_t *golden = load_golden("smollm2", path);
     if (!golden) return;
     const json_t *prompt = json_array_get(json_object_get(golden, "prompts"), 0);
     for (int isa = PL_ISA_PORTABLE; isa <= PL_ISA_AMX; isa++) {

@@ -1,0 +1,808 @@
+/* feedback: ratings of answers, bound to the very answer that they judge, and the trigger of a retraining.
+ *
+ * It owns the counts of the log, the number of the next rating and whether a retraining is due; they are read
+ * from the store at start and written with each change. Messages are handled one after another, each to its
+ * end; the others wait in a bounded line. It refuses a rating of a turn that the tenant does not have, and an
+ * id that was used for another turn.
+ *
+ *   LOADING --counts read--> READY          (the store went down: LOADING again, the line keeps)
+ *   a rating:  NAMES (seen this id? which turn?) -> TURN -> RATED (an earlier one of this user?) -> WRITE ->
+ * answered
+ *
+ * 1. A rating is answered once it is on disk, with its index entries and the counts in the same batch.
+ * 2. The counts in memory are those on disk: a change is made on a copy, which replaces them when it is
+ * written.
+ * 3. A repeated id gets the stored answer and changes nothing.
+ * 4. The log only grows; in the counts of stars a later rating of the same user and turn replaces the
+ * earlier.
+ * 5. Once due, a retraining stays due until a snapshot is taken. */
+#include "actors/actors.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "actors/keys.h"
+#include "schemas/gen/types.h"
+
+enum {
+    DEFAULT_THRESHOLD = 100,
+    LINE_MAX = 1024, /* messages that wait */
+    RELOAD_MS = 500,
+    RETRY_AFTER_MS = 1000,
+    PAGE_BYTES = 1 << 20, /* of one answer to feedback.list */
+    RATED_BYTES = 10      /* number, stars, correction */
+};
+enum phase { LOADING, READY, NAMES, TURN, RATED, WRITE, LIST };
+
+struct counts {
+    bool due;
+    uint32_t below_3;
+    char reason[1025];
+    uint64_t since_ms, total, stars[5], corrections, next;
+};
+
+/* The earlier rating of the same user and turn. */
+struct earlier {
+    uint64_t number;
+    uint32_t stars; /* 0: none */
+    bool corrected;
+};
+
+struct waiting {
+    struct waiting *next;
+    struct pl_msg *m;
+};
+
+struct feedback {
+    uint32_t threshold;
+    enum phase phase;
+    struct counts counts, pending; /* on disk; as they will be once the write is done */
+    uint64_t token;                /* of the store request under way */
+    struct waiting *first, *last;
+    uint32_t waiting;
+    struct pl_msg *asked;  /* what is being handled; its reply is due */
+    struct pl_msg *turn;   /* body: rec.turn */
+    struct pl_msg *answer; /* sent when the write is done */
+    struct pl_counter *ratings, *errors;
+    struct pl_gauge *below_3, *due;
+};
+
+static const struct pl_str retrain_key = {"retrain", 7};
+
+/* ---- counts ---- */
+
+static void show_counts(struct feedback *st)
+{
+    pl_gauge_set(st->below_3, st->counts.below_3);
+    pl_gauge_set(st->due, st->counts.due);
+}
+
+static void mark_due(struct pl_actor *self, struct counts *c, const char *reason, int len)
+{
+    if (!c->due) c->since_ms = pl_wall_ms(self);
+    c->due = true;
+    snprintf(c->reason, sizeof c->reason, "%.*s", len, reason);
+}
+
+static void count_rating(struct counts *c, uint32_t stars, bool corrected, int by)
+{
+    if (stars < 1 || stars > 5) return;
+    if (by > 0 || c->stars[stars - 1]) c->stars[stars - 1] += (uint64_t)by;
+    if (stars < 3 && (by > 0 || c->below_3)) c->below_3 += (uint32_t)by;
+    if (corrected && (by > 0 || c->corrections)) c->corrections += (uint64_t)by;
+}
+
+static int counts_read(struct counts *c, struct pl_bin value)
+{
+    struct pl_arena arena = {0};
+    struct pl_rec_retrain r;
+    struct pl_cursor cursor = {value.ptr, value.ptr + value.len};
+    int rc = pl_wire_check(value.ptr, value.len, NULL);
+    pl_rec_retrain_type.init(&r);
+    if (rc == 0) rc = pl_rec_retrain_type.decode(&cursor, &arena, &r, NULL);
+    if (rc == 0) {
+        *c = (struct counts){
+            .due = r.due, .below_3 = r.ratings_below_3, .since_ms = r.since_ms, .total = r.total};
+        c->corrections = r.corrections;
+        c->next = r.next;
+        snprintf(c->reason, sizeof c->reason, "%.*s", PL_STR_FMT(r.reason));
+        for (uint32_t i = 0; i < r.stars_count && i < 5; i++) c->stars[i] = r.stars[i];
+    }
+    pl_arena_finish(&arena);
+    return rc;
+}
+
+/* ---- answers ---- */
+
+static void job_finish(struct feedback *st)
+{
+    pl_msg_unref(&st->asked);
+    pl_msg_unref(&st->turn);
+    pl_msg_unref(&st->answer);
+    st->phase = READY;
+    st->token++; /* a late reply of the store finds nothing */
+}
+
+static void refuse(struct pl_actor *self, struct feedback *st, const struct pl_msg *asked, int code,
+                   const char *field, const char *text)
+{
+    PL_NEW(m, b, chat_error);
+    pl_counter_add(st->errors, 1);
+    if (!m) return;
+    b->code = pl_str_of(pl_error_name(code));
+    b->message = pl_msg_str(m, pl_str_of(text ? text : pl_error_text(code)));
+    b->has_field = field != NULL;
+    b->field = pl_str_of(field);
+    b->has_retry_after_ms = code == PL_E_OVERLOADED || code == PL_E_UNAVAILABLE || code == PL_E_STORAGE;
+    b->retry_after_ms = b->has_retry_after_ms ? RETRY_AFTER_MS : 0;
+    pl_reply(self, asked, &m);
+}
+
+/* Ends the job with an error; the counts are as they were. */
+static void job_fail(struct pl_actor *self, struct feedback *st, int code, const char *field,
+                     const char *text)
+{
+    refuse(self, st, st->asked, code, field, text);
+    job_finish(st);
+}
+
+static void answer_state(struct pl_actor *self, const struct feedback *st, const struct pl_msg *asked)
+{
+    const struct counts *c = &st->counts;
+    PL_NEW(m, b, retrain_state);
+    if (!m) return;
+    b->due = c->due;
+    b->ratings_below_3 = c->below_3;
+    b->threshold = st->threshold;
+    b->has_reason = b->has_since_ms = c->due;
+    if (c->due) b->reason = pl_msg_str(m, pl_str_of(c->reason));
+    if (c->due) b->since_ms = c->since_ms;
+    pl_reply(self, asked, &m);
+}
+
+static void answer_stats(struct pl_actor *self, const struct feedback *st, const struct pl_msg *asked)
+{
+    const struct counts *c = &st->counts;
+    uint64_t n = 0, sum = 0;
+    PL_NEW(m, b, feedback_counted);
+    if (m) b->stars = pl_msg_alloc(m, sizeof c->stars);
+    if (!m || !b->stars) {
+        pl_msg_unref(&m);
+        return;
+    }
+    b->stars_count = 5;
+    for (uint32_t i = 0; i < 5; i++) {
+        b->stars[i] = c->stars[i];
+        n += c->stars[i];
+        sum += c->stars[i] * (i + 1);
+    }
+    b->total = c->total;
+    b->mean = n ? (double)sum / (double)n : 0;
+    b->corrections = c->corrections;
+    b->ratings_below_3 = c->below_3;
+    b->due = c->due;
+    pl_reply(self, asked, &m);
+}
+
+/* ---- the store ---- */
+
+static void store_send(struct pl_actor *self, struct feedback *st, struct pl_msg **m, enum phase phase)
+{
+    st->phase = phase;
+    pl_send_to(self, "store", m);
+}
+
+struct lookup {
+    const char *family;
+    struct pl_bin key;
+};
+
+/* M's body is the store.get; the keys lie in M. */
+static void get(struct pl_actor *self, struct feedback *st, struct pl_msg **m, const struct lookup *keys,
+                uint32_t n, enum phase phase)
+{
+    struct pl_store_get *g = (*m)->body;
+    g->token = ++st->token;
+    g->keys = pl_msg_alloc(*m, n * sizeof *g->keys);
+    for (uint32_t i = 0; g->keys && i < n; i++) {
+        pl_store_key_type.init(&g->keys[i]);
+        g->keys[i].family = pl_str_of(keys[i].family);
+        g->keys[i].key = keys[i].key;
+        if (keys[i].key.len) g->keys_count++;
+    }
+    if (g->keys_count == n) {
+        store_send(self, st, m, phase);
+        return;
+    }
+    pl_msg_unref(m); /* no memory for the keys */
+    if (st->asked)
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+    else
+        pl_timer_start(self, RELOAD_MS, 0, 0);
+}
+
+static void load(struct pl_actor *self, struct feedback *st)
+{
+    struct pl_msg *m = pl_msg_create(&pl_store_get_type);
+    st->phase = LOADING;
+    if (!m) {
+        pl_timer_start(self, RELOAD_MS, 0, 0);
+        return;
+    }
+    struct lookup key = {PL_FAMILY_META, pl_key_join(m, &retrain_key, 1, 0, 0)};
+    get(self, st, &m, &key, 1, LOADING);
+}
+
+static bool add_put(struct pl_msg *m, const char *family, struct pl_bin key, const void *value, size_t len)
+{
+    struct pl_store_write *w = m->body;
+    struct pl_store_op *op = &w->ops[w->ops_count];
+    pl_store_op_type.init(op);
+    op->op = PL_STORE_OP_OP_PUT;
+    op->family = pl_str_of(family);
+    op->key = key;
+    op->has_value = true;
+    op->value = pl_msg_bin(m, value, len);
+    w->ops_count++;
+    return op->key.len && op->value.len == len;
+}
+
+static bool add_record(struct pl_msg *m, const char *family, struct pl_bin key, const struct pl_type *type,
+                       const void *record)
+{
+    struct pl_buf b = {0};
+    bool ok = type->encode(record, &b) == 0 && add_put(m, family, key, b.data, b.len);
+    pl_buf_finish(&b);
+    return ok;
+}
+
+static struct pl_msg *write_begin(struct feedback *st)
+{
+    PL_NEW(m, w, store_write);
+    if (m) w->ops = pl_msg_alloc(m, 4 * sizeof *w->ops);
+    if (m && !w->ops) pl_msg_unref(&m);
+    if (m) w->token = ++st->token;
+    return m;
+}
+
+static bool add_counts(struct pl_msg *m, const struct counts *c)
+{
+    struct pl_rec_retrain r;
+    pl_rec_retrain_type.init(&r);
+    r.due = c->due;
+    r.ratings_below_3 = c->below_3;
+    r.has_reason = c->reason[0] != 0;
+    r.reason = pl_str_of(c->reason);
+    r.since_ms = c->since_ms;
+    r.total = c->total;
+    r.has_stars = true;
+    r.stars = (uint64_t *)(uintptr_t)c->stars;
+    r.stars_count = 5;
+    r.corrections = c->corrections;
+    r.next = c->next;
+    return add_record(m, PL_FAMILY_META, pl_key_join(m, &retrain_key, 1, 0, 0), &pl_rec_retrain_type, &r);
+}
+
+/* ---- a rating ---- */
+
+/* Key of what a message's id was answered with. */
+static struct pl_bin answered_key(struct pl_msg *in, const struct pl_msg *asked)
+{
+    const struct pl_str parts[] = {PL_STR("\x01"), asked->env.tenant, asked->env.id};
+    return pl_key_join(in, parts, 3, 0, 0);
+}
+
+static struct pl_str rater(const struct feedback *st)
+{
+    const struct pl_rec_turn *turn = st->turn->body;
+    return st->asked->env.user.len ? st->asked->env.user : turn->user;
+}
+
+static struct pl_bin rated_key(struct pl_msg *in, const struct feedback *st)
+{
+    const struct pl_feedback_add *add = st->asked->body;
+    const struct pl_str parts[] = {st->asked->env.tenant, add->turn, rater(st)};
+    return pl_key_join(in, parts, 3, 0, 0);
+}
+
+static void begin_add(struct pl_actor *self, struct feedback *st)
+{
+    const struct pl_feedback_add *add = st->asked->body;
+    struct pl_msg *m = pl_msg_create(&pl_store_get_type);
+    if (!m) {
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+        return;
+    }
+    struct lookup keys[] = {{PL_FAMILY_RATED, answered_key(m, st->asked)},
+                            {PL_FAMILY_TURN_NAMES, pl_key_join(m, &add->turn, 1, 0, 0)}};
+    get(self, st, &m, keys, 2, NAMES);
+}
+
+static void repeat_answer(struct pl_actor *self, struct feedback *st, struct pl_bin stored)
+{
+    const struct pl_feedback_add *add = st->asked->body;
+    struct pl_cursor c = {stored.ptr, stored.ptr + stored.len};
+    PL_NEW(m, b, feedback_stored);
+    bool ok = m && pl_wire_check(stored.ptr, stored.len, NULL) == 0 &&
+              pl_feedback_stored_type.decode(&c, &m->arena, b, NULL) == 0;
+    if (!ok)
+        job_fail(self, st, PL_E_CORRUPT, "id", NULL);
+    else if (!pl_str_eq(b->turn, add->turn))
+        job_fail(self, st, PL_E_CONFLICT, "id", "this id was used for another rating");
+    else {
+        pl_reply(self, st->asked, &m);
+        job_finish(st);
+    }
+    pl_msg_unref(&m);
+}
+
+static const struct pl_store_row *row_at(const struct pl_store_values *v, uint32_t i)
+{
+    return i < v->rows_count && v->rows[i].found ? &v->rows[i] : NULL;
+}
+
+static void on_names(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
+{
+    const struct pl_store_row *answered = row_at(v, 0), *name = row_at(v, 1);
+    if (answered)
+        repeat_answer(self, st, answered->value);
+    else if (!name)
+        job_fail(self, st, PL_E_NOT_FOUND, "turn", "there is no such turn");
+    else {
+        struct pl_msg *m = pl_msg_create(&pl_store_get_type);
+        struct lookup key = {PL_FAMILY_TURNS, {NULL, 0}};
+        if (!m) {
+            job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+            return;
+        }
+        key.key = pl_msg_bin(m, name->value.ptr, name->value.len);
+        get(self, st, &m, &key, 1, TURN);
+    }
+}
+
+/* Decodes the turn into a message of its own, which holds its memory. */
+static int read_turn(struct feedback *st, struct pl_bin value)
+{
+    struct pl_cursor c = {value.ptr, value.ptr + value.len};
+    st->turn = pl_msg_create(&pl_rec_turn_type);
+    if (!st->turn) return -PL_E_NO_MEMORY;
+    if (pl_wire_check(value.ptr, value.len, NULL) != 0) return -PL_E_CORRUPT;
+    int rc = pl_rec_turn_type.decode(&c, &st->turn->arena, st->turn->body, NULL);
+    return rc == -PL_E_INVALID ? -PL_E_CORRUPT : rc;
+}
+
+static void on_turn(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
+{
+    const struct pl_store_row *row = row_at(v, 0);
+    int rc = row ? read_turn(st, row->value) : -PL_E_NOT_FOUND;
+    const struct pl_rec_turn *turn = rc == 0 ? st->turn->body : NULL;
+    if (turn && !pl_str_eq(turn->tenant, st->asked->env.tenant)) rc = -PL_E_NOT_FOUND; /* of another tenant */
+    struct pl_msg *m = rc == 0 ? pl_msg_create(&pl_store_get_type) : NULL;
+    if (rc == 0 && !m) rc = -PL_E_NO_MEMORY;
+    if (rc != 0) {
+        job_fail(self, st, -rc, "turn", rc == -PL_E_NOT_FOUND ? "there is no such turn" : NULL);
+        return;
+    }
+    struct lookup key = {PL_FAMILY_RATED, rated_key(m, st)};
+    get(self, st, &m, &key, 1, RATED);
+}
+
+static void copy_sampling(struct pl_rec_feedback *r, const struct pl_rec_turn *t)
+{
+    r->temperature = t->temperature;
+    r->top_p = t->top_p;
+    r->top_k = t->top_k;
+    r->min_p = t->min_p;
+    r->repetition_penalty = t->repetition_penalty;
+    r->presence_penalty = t->presence_penalty;
+    r->frequency_penalty = t->frequency_penalty;
+    r->seed = t->seed;
+}
+
+static void fill_rating(struct pl_actor *self, const struct feedback *st, const struct earlier *was,
+                        struct pl_rec_feedback *r)
+{
+    const struct pl_feedback_add *add = st->asked->body;
+    const struct pl_rec_turn *t = st->turn->body;
+    pl_rec_feedback_type.init(r);
+    r->feedback = st->counts.next;
+    r->id = st->asked->env.id;
+    r->tenant = st->asked->env.tenant;
+    r->turn = add->turn;
+    r->session = t->session;
+    r->user = rater(st);
+    r->stars = add->stars;
+    r->has_comment = add->has_comment;
+    r->comment = add->comment;
+    r->has_correction = add->has_correction;
+    r->correction = add->correction;
+    r->created_ms = pl_wall_ms(self);
+    r->answer_ids = t->answer_ids;
+    r->answer_ids_count = t->answer_ids_count;
+    copy_sampling(r, t);
+    r->model_digest = t->model_digest;
+    r->template_digest = t->template_digest;
+    r->has_adapter_digest = t->has_adapter_digest;
+    r->adapter_digest = t->adapter_digest;
+    r->replaces = was->number;
+}
+
+static void count_next(struct pl_actor *self, struct feedback *st, const struct earlier *was)
+{
+    const struct pl_feedback_add *add = st->asked->body;
+    char reason[80];
+    st->pending = st->counts;
+    st->pending.next++;
+    st->pending.total++;
+    count_rating(&st->pending, was->stars, was->corrected, -1);
+    count_rating(&st->pending, add->stars, add->has_correction, 1);
+    if (st->pending.due || st->pending.below_3 <= st->threshold) return;
+    int n =
+        snprintf(reason, sizeof reason, "%u ratings below 3 since the last snapshot", st->pending.below_3);
+    mark_due(self, &st->pending, reason, n);
+}
+
+static bool make_answer(struct feedback *st)
+{
+    const struct pl_feedback_add *add = st->asked->body;
+    PL_NEW(m, b, feedback_stored);
+    st->answer = m;
+    if (!m) return false;
+    b->turn = pl_msg_str(m, add->turn);
+    b->feedback = st->counts.next;
+    b->ratings_below_3 = st->pending.below_3;
+    b->due = st->pending.due;
+    return true;
+}
+
+static struct pl_bin rated_value(struct pl_msg *m, const struct pl_rec_feedback *r)
+{
+    uint8_t value[RATED_BYTES];
+    for (int i = 0; i < 8; i++) value[i] = (uint8_t)(r->feedback >> (56 - 8 * i));
+    value[8] = (uint8_t)r->stars;
+    value[9] = r->has_correction;
+    return pl_msg_bin(m, value, sizeof value);
+}
+
+/* The rating, its two index entries and the counts, in one batch. */
+static void write_rating(struct pl_actor *self, struct feedback *st, const struct earlier *was)
+{
+    struct pl_rec_feedback r;
+    count_next(self, st, was);
+    fill_rating(self, st, was, &r);
+    struct pl_msg *m = write_begin(st);
+    bool ok = m && make_answer(st);
+    if (ok) {
+        struct pl_bin rated = rated_value(m, &r), number = pl_key_join(m, NULL, 0, r.feedback, 8);
+        ok = add_record(m, PL_FAMILY_FEEDBACK, number, &pl_rec_feedback_type, &r) &&
+             add_put(m, PL_FAMILY_RATED, rated_key(m, st), rated.ptr, rated.len) &&
+             add_record(m, PL_FAMILY_RATED, answered_key(m, st->asked), &pl_feedback_stored_type,
+                        st->answer->body) &&
+             add_counts(m, &st->pending);
+    }
+    if (ok)
+        store_send(self, st, &m, WRITE);
+    else
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+    pl_msg_unref(&m);
+}
+
+static void on_rated(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
+{
+    const struct pl_store_row *row = row_at(v, 0);
+    struct earlier was = {0};
+    if (row && row->value.len >= RATED_BYTES) {
+        was.number = pl_key_number((struct pl_bin){row->value.ptr, 8}, 8);
+        was.stars = row->value.ptr[8];
+        was.corrected = row->value.ptr[9] != 0;
+    }
+    write_rating(self, st, &was);
+}
+
+/* ---- other jobs ---- */
+
+static void begin_request(struct pl_actor *self, struct feedback *st)
+{
+    const struct pl_retrain_request *r = st->asked->body;
+    struct pl_str reason = r->has_reason && r->reason.len ? r->reason : PL_STR("asked for by the operator");
+    struct pl_msg *m = write_begin(st);
+    st->pending = st->counts;
+    mark_due(self, &st->pending, reason.ptr, (int)reason.len);
+    if (m && add_counts(m, &st->pending))
+        store_send(self, st, &m, WRITE);
+    else
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+    pl_msg_unref(&m);
+}
+
+static void on_written(struct pl_actor *self, struct feedback *st)
+{
+    st->counts = st->pending;
+    show_counts(st);
+    if (st->answer) {
+        pl_counter_add(st->ratings, 1);
+        pl_reply(self, st->asked, &st->answer);
+    } else {
+        answer_state(self, st, st->asked);
+    }
+    job_finish(st);
+}
+
+static bool read_number(struct pl_str s, uint64_t *out)
+{
+    *out = 0;
+    for (uint32_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9' || *out > UINT64_MAX / 10 - 1) return false;
+        *out = *out * 10 + (uint64_t)(s.ptr[i] - '0');
+    }
+    return true;
+}
+
+static void begin_list(struct pl_actor *self, struct feedback *st)
+{
+    const struct pl_feedback_list *asked = st->asked->body;
+    uint64_t after;
+    PL_NEW(m, s, store_scan);
+    if (!read_number(asked->after, &after)) {
+        pl_msg_unref(&m);
+        job_fail(self, st, PL_E_INVALID, "after", "after is the number of a rating");
+        return;
+    }
+    if (m) {
+        s->token = ++st->token;
+        s->family = PL_STR(PL_FAMILY_FEEDBACK);
+        s->has_from = true;
+        s->from = pl_key_join(m, NULL, 0, after + 1, 8);
+        s->limit = asked->limit;
+        s->max_bytes = PAGE_BYTES;
+        store_send(self, st, &m, LIST);
+    } else {
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+    }
+}
+
+static bool read_rating(struct pl_bin value, struct pl_arena *arena, struct pl_rec_feedback *r)
+{
+    struct pl_cursor c = {value.ptr, value.ptr + value.len};
+    pl_rec_feedback_type.init(r);
+    return pl_wire_check(value.ptr, value.len, NULL) == 0 &&
+           pl_rec_feedback_type.decode(&c, arena, r, NULL) == 0;
+}
+
+static void fill_row(struct pl_msg *m, struct pl_feedback_row *row, const struct pl_rec_feedback *r)
+{
+    pl_feedback_row_type.init(row);
+    row->feedback = r->feedback;
+    row->turn = pl_msg_str(m, r->turn);
+    row->session = pl_msg_str(m, r->session);
+    row->user = pl_msg_str(m, r->user);
+    row->stars = r->stars;
+    row->has_comment = r->has_comment;
+    row->comment = pl_msg_str(m, r->comment);
+    row->has_correction = r->has_correction;
+    row->correction = pl_msg_str(m, r->correction);
+    row->created_ms = r->created_ms;
+    row->model_digest = pl_msg_str(m, r->model_digest);
+    row->has_adapter_digest = r->has_adapter_digest;
+    row->adapter_digest = pl_msg_str(m, r->adapter_digest);
+}
+
+static void on_rows(struct pl_actor *self, struct feedback *st, const struct pl_store_rows *rows)
+{
+    char next[24] = "";
+    PL_NEW(m, b, feedback_listed);
+    if (m) b->feedback = pl_msg_alloc(m, (rows->rows_count + 1) * sizeof *b->feedback);
+    if (!m || !b->feedback) {
+        pl_msg_unref(&m);
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+        return;
+    }
+    for (uint32_t i = 0; i < rows->rows_count; i++) {
+        struct pl_arena arena = {0};
+        struct pl_rec_feedback r;
+        bool ok = read_rating(rows->rows[i].value, &arena, &r); /* a damaged row is left out */
+        if (ok && pl_str_eq(r.tenant, st->asked->env.tenant))
+            fill_row(m, &b->feedback[b->feedback_count++], &r);
+        pl_arena_finish(&arena);
+        snprintf(next, sizeof next, "%" PRIu64, pl_key_number(rows->rows[i].key, 8));
+    }
+    b->has_next = rows->more;
+    if (rows->more) b->next = pl_msg_str(m, pl_str_of(next));
+    pl_reply(self, st->asked, &m);
+    job_finish(st);
+}
+
+/* ---- the line ---- */
+
+static void begin(struct pl_actor *self, struct feedback *st)
+{
+    switch (st->asked->type->id) {
+    case PL_T_FEEDBACK_ADD:
+        begin_add(self, st);
+        return;
+    case PL_T_FEEDBACK_LIST:
+        begin_list(self, st);
+        return;
+    case PL_T_RETRAIN_REQUEST:
+        begin_request(self, st);
+        return;
+    case PL_T_FEEDBACK_STATS:
+        answer_stats(self, st, st->asked);
+        break;
+    case PL_T_RETRAIN_STATUS:
+        answer_state(self, st, st->asked);
+        break;
+    default:
+        refuse(self, st, st->asked, PL_E_UNKNOWN_TYPE, "type", NULL);
+    }
+    job_finish(st);
+}
+
+static void next_jobs(struct pl_actor *self, struct feedback *st)
+{
+    while (st->phase == READY && st->first) {
+        struct waiting *w = st->first;
+        st->first = w->next;
+        if (!st->first) st->last = NULL;
+        st->waiting--;
+        st->asked = w->m;
+        free(w);
+        if (st->asked->deadline_ms <= pl_now_ms(self))
+            job_fail(self, st, PL_E_DEADLINE_EXCEEDED, NULL, NULL);
+        else
+            begin(self, st);
+    }
+}
+
+static void wait_in_line(struct pl_actor *self, struct feedback *st, const struct pl_msg *m)
+{
+    struct waiting *w = st->waiting < LINE_MAX ? calloc(1, sizeof *w) : NULL;
+    if (!w) {
+        refuse(self, st, m, PL_E_OVERLOADED, NULL, NULL);
+        return;
+    }
+    w->m = pl_msg_ref((struct pl_msg *)(uintptr_t)m);
+    if (st->last)
+        st->last->next = w;
+    else
+        st->first = w;
+    st->last = w;
+    st->waiting++;
+}
+
+/* ---- what the store and the system tell ---- */
+
+static void on_loaded(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
+{
+    const struct pl_store_row *row = row_at(v, 0);
+    st->counts = (struct counts){.next = 1};
+    if (row && counts_read(&st->counts, row->value) != 0) {
+        /* Numbers given out again would overwrite ratings: better none than wrong ones. */
+        pl_log(self, PL_LOG_ERROR, "damaged", "record=%s", "retrain");
+        pl_timer_start(self, RELOAD_MS, 0, 0);
+        return;
+    }
+    show_counts(st);
+    st->phase = READY;
+    st->token++;
+}
+
+static void on_values(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
+{
+    if (v->token != st->token) return;
+    if (st->phase == LOADING)
+        on_loaded(self, st, v);
+    else if (st->phase == NAMES)
+        on_names(self, st, v);
+    else if (st->phase == TURN)
+        on_turn(self, st, v);
+    else if (st->phase == RATED)
+        on_rated(self, st, v);
+}
+
+static void on_failed(struct pl_actor *self, struct feedback *st, uint64_t token, int code, const char *text)
+{
+    if (token != st->token || st->phase == READY) return;
+    st->token++;
+    if (st->phase == LOADING)
+        pl_timer_start(self, RELOAD_MS, 0, 0);
+    else
+        job_fail(self, st, code, NULL, text);
+}
+
+static void on_undelivered(struct pl_actor *self, struct feedback *st, const struct pl_sys_undelivered *u)
+{
+    bool absent = u->code == PL_E_GONE || u->code == PL_E_NOT_FOUND;
+    bool writing = st->phase == WRITE;
+    if (!pl_str_is(u->to, "store") || u->token != st->token) return;
+    on_failed(self, st, u->token, absent ? PL_E_UNAVAILABLE : (int)u->code, NULL);
+    /* The store may have failed after the commit: the counts are read again before the next job. */
+    if (writing) load(self, st);
+}
+
+/* A write under way may be on disk or not: the counts are read again before the next. */
+static void on_store_down(struct pl_actor *self, struct feedback *st)
+{
+    if (st->asked) job_fail(self, st, PL_E_UNAVAILABLE, NULL, NULL);
+    st->phase = LOADING;
+    st->token++;
+}
+
+static int feedback_start(struct pl_actor *self, void *state, const void *arg)
+{
+    const struct pl_feedback_opts *o = arg;
+    struct feedback *st = state;
+    struct pl_metrics *m = pl_actor_metrics(self);
+    st->threshold = o && o->threshold ? o->threshold : DEFAULT_THRESHOLD;
+    st->token = pl_random_u64(self) >> 1; /* replies to an earlier life are not taken for ours */
+    st->ratings = pl_metrics_counter(m, "parlance_feedback_ratings_total", "Ratings stored.", NULL);
+    st->errors = pl_metrics_counter(m, "parlance_feedback_errors_total", "Feedback messages refused.", NULL);
+    st->below_3 =
+        pl_metrics_gauge(m, "parlance_feedback_below_3", "Ratings below 3 since the last snapshot.", NULL);
+    st->due = pl_metrics_gauge(m, "parlance_feedback_retrain_due", "1 when a retraining is due.", NULL);
+    pl_monitor(self, "store");
+    load(self, st);
+    return 0;
+}
+
+static int feedback_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+{
+    struct feedback *st = state;
+    const struct pl_store_failed *failed = PL_BODY(m, store_failed);
+    const struct pl_sys_down *down = PL_BODY(m, sys_down);
+    const struct pl_sys_up *up = PL_BODY(m, sys_up);
+    const struct pl_store_rows *rows = PL_BODY(m, store_rows);
+    const struct pl_store_written *written = PL_BODY(m, store_written);
+    switch (m->type->id) {
+    case PL_T_STORE_VALUES:
+        on_values(self, st, m->body);
+        break;
+    case PL_T_STORE_ROWS:
+        if (rows->token == st->token && st->phase == LIST) on_rows(self, st, rows);
+        break;
+    case PL_T_STORE_WRITTEN:
+        if (written->token == st->token && st->phase == WRITE) on_written(self, st);
+        break;
+    case PL_T_STORE_FAILED:
+        on_failed(self, st, failed->token, (int)failed->code, NULL);
+        break;
+    case PL_T_SYS_UNDELIVERED:
+        on_undelivered(self, st, m->body);
+        break;
+    case PL_T_SYS_TIMER:
+        if (st->phase == LOADING) load(self, st);
+        break;
+    case PL_T_SYS_UP:
+        if (st->phase == LOADING && pl_str_is(up->actor, "store")) load(self, st);
+        break;
+    case PL_T_SYS_DOWN:
+        if (pl_str_is(down->actor, "store")) on_store_down(self, st);
+        break;
+    case PL_T_SYS_STOP:
+        break; /* what waits is answered while the node drains */
+    default:
+        wait_in_line(self, st, m);
+    }
+    next_jobs(self, st);
+    return 0;
+}
+
+static void feedback_stop(struct pl_actor *self, void *state)
+{
+    struct feedback *st = state;
+    for (struct waiting *w; (w = st->first) != NULL;) {
+        st->first = w->next;
+        pl_msg_unref(&w->m);
+        free(w);
+    }
+    job_finish(st);
+}
+
+const struct pl_actor_class pl_feedback_class = {
+    .name = "feedback",
+    .state_bytes = sizeof(struct feedback),
+    .start = feedback_start,
+    .receive = feedback_receive,
+    .stop = feedback_stop,
+    .restart = PL_RESTART_DEFAULT,
+};

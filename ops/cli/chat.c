@@ -1,0 +1,233 @@
+/* chat.c - `parlance chat`: a dialogue on a terminal, or one question a line.
+ *
+ * Only answers go to stdout. A line that begins with / is for the program, all others are questions. Ctrl-C
+ * while an answer comes stops that answer; at the prompt it ends the program. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "ops/cli/cli.h"
+
+enum { CALM_STARS = 2 /* of a correction that comes without a rating */ };
+
+struct talk {
+    const struct cli *c;
+    struct pl_client *client;
+    char session[PL_CLIENT_ID_SIZE + 64];
+    char turn[PL_CLIENT_ID_SIZE]; /* the last answer; empty: none yet */
+    char *correction;             /* of that turn */
+    uint32_t stars;
+    bool terminal, over;
+    char last;
+    int code;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = 1;
+}
+
+static bool want_stop(void *arg)
+{
+    bool stop = interrupted;
+    interrupted = 0;
+    return stop;
+}
+
+static void on_delta(const struct pl_chat_delta *d, void *arg)
+{
+    struct talk *t = arg;
+    if (d->text.len == 0) return;
+    if (d->kind == PL_CHAT_DELTA_KIND_ANSWER) {
+        fwrite(d->text.ptr, 1, d->text.len, stdout);
+        t->last = d->text.ptr[d->text.len - 1];
+        fflush(stdout);
+    } else if (t->terminal) {
+        fprintf(stderr, "\033[2m%.*s\033[0m", PL_STR_FMT(d->text));
+    }
+}
+
+/* --- ratings --- */
+
+static void forget_turn(struct talk *t)
+{
+    free(t->correction);
+    t->correction = NULL;
+    t->turn[0] = 0;
+    t->stars = 0;
+}
+
+static void rate(struct talk *t, uint32_t stars)
+{
+    struct pl_feedback_add f;
+    struct pl_reply r;
+    struct pl_client_head head = {.user = pl_config_str(t->c->options, "user")};
+    if (!t->turn[0]) {
+        fprintf(stderr, "There is no answer to rate yet.\n");
+        return;
+    }
+    pl_feedback_add_type.init(&f);
+    f.turn = pl_str_of(t->turn);
+    f.stars = t->stars = stars;
+    f.has_correction = t->correction != NULL;
+    f.correction = pl_str_of(t->correction);
+    t->code = cli_call(t->client, &pl_feedback_add_type, &f, &head, &pl_feedback_stored_type, &r);
+    if (!t->code)
+        fprintf(stderr, "Stored: %u of 5%s.\n", stars, t->correction ? ", with your correction" : "");
+    pl_reply_finish(&r);
+}
+
+/* Lines until an empty one; NULL when there are none. */
+static char *read_lines(void)
+{
+    char *text = NULL, *line = NULL;
+    size_t room = 0, used = 0;
+    ssize_t n;
+    while ((n = getline(&line, &room, stdin)) > 1 || (n == 1 && line[0] != '\n')) {
+        char *more = realloc(text, used + (size_t)n + 1);
+        if (!more) break;
+        text = more;
+        memcpy(text + used, line, (size_t)n + 1);
+        used += (size_t)n;
+    }
+    free(line);
+    if (used > 0 && text[used - 1] == '\n') text[used - 1] = 0;
+    return text;
+}
+
+static void edit(struct talk *t)
+{
+    if (t->terminal) fprintf(stderr, "The answer as it should be; an empty line ends it:\n");
+    char *text = read_lines();
+    if (!text || !t->turn[0]) {
+        fprintf(stderr, text ? "There is no answer to correct yet.\n" : "Nothing was changed.\n");
+        free(text);
+        return;
+    }
+    free(t->correction);
+    t->correction = text;
+    rate(t, t->stars ? t->stars : CALM_STARS);
+}
+
+/* --- lines --- */
+
+static void begin_session(struct talk *t, const char *name)
+{
+    if (name)
+        snprintf(t->session, sizeof t->session, "%s", name);
+    else
+        pl_client_draw_id(t->session);
+    forget_turn(t);
+}
+
+static void help(void)
+{
+    fprintf(stderr,
+            "/good        5 stars for the last answer\n/bad         1 star\n/rate N      1 to 5 stars\n"
+            "/edit        write the answer as it should have been\n/new         begin a new dialogue\n"
+            "/quit        end\nCtrl-C       stop the answer\n");
+}
+
+static void command(struct talk *t, const char *line)
+{
+    unsigned stars;
+    char rest;
+    if (strcmp(line, "/good") == 0)
+        rate(t, 5);
+    else if (strcmp(line, "/bad") == 0)
+        rate(t, 1);
+    else if (sscanf(line, "/rate %u%c", &stars, &rest) == 1 && stars >= 1 && stars <= 5)
+        rate(t, stars);
+    else if (strncmp(line, "/rate", 5) == 0)
+        fprintf(stderr, "/rate N, with N from 1 to 5\n");
+    else if (strcmp(line, "/edit") == 0)
+        edit(t);
+    else if (strcmp(line, "/new") == 0)
+        begin_session(t, NULL);
+    else if (strcmp(line, "/quit") == 0)
+        t->over = true;
+    else
+        help();
+}
+
+static void keep_turn(struct talk *t, const struct pl_chat_done *d)
+{
+    forget_turn(t);
+    snprintf(t->turn, sizeof t->turn, "%.*s", PL_STR_FMT(d->turn));
+    if (t->last != '\n') putchar('\n');
+    fflush(stdout);
+    if (d->dropped_turns)
+        fprintf(stderr, "(the %u oldest turns no longer fit the context)\n", d->dropped_turns);
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_ERROR)
+        fprintf(stderr, "(the answer ended early: %.*s)\n", PL_STR_FMT(d->error));
+}
+
+static void ask(struct talk *t, const char *line)
+{
+    struct cli_lists lists;
+    struct pl_chat_request q;
+    struct pl_err err = {0};
+    struct pl_reply done;
+    struct pl_chat_watch watch = {.delta = on_delta, .stop = want_stop, .arg = t};
+    struct pl_client_head head = {.session = t->session,
+                                  .user = pl_config_str(t->c->options, "user"),
+                                  .budget_ms = pl_config_u64(t->c->options, "budget-ms")};
+    t->code = cli_request(t->c, line, &lists, &q);
+    if (t->code) return;
+    t->last = 0;
+    int rc = pl_client_chat(t->client, &q, &head, &watch, -1, &done, &err);
+    if (rc) {
+        if (t->last && t->last != '\n') putchar('\n');
+        fflush(stdout);
+        t->code = cli_client_error(rc, &err);
+        t->over = t->code == CLI_UNREACHABLE;
+        return;
+    }
+    keep_turn(t, PL_REPLY(&done, chat_done));
+    pl_reply_finish(&done);
+}
+
+static void talk_on(struct talk *t)
+{
+    char *line = NULL;
+    size_t room = 0;
+    while (!t->over) {
+        if (t->terminal) fputs("> ", stderr);
+        errno = 0;
+        ssize_t n = getline(&line, &room, stdin);
+        if (n < 0) break;
+        if (n > 0 && line[n - 1] == '\n') line[--n] = 0;
+        if (n > 0 && line[n - 1] == '\r') line[--n] = 0;
+        if (line[0] == '/')
+            command(t, line);
+        else if (n > 0)
+            ask(t, line);
+    }
+    if (t->terminal) fputc('\n', stderr);
+    free(line);
+}
+
+static int run(const struct cli *c)
+{
+    struct talk t = {.c = c, .terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO)};
+    struct sigaction action = {.sa_handler = on_signal};
+    int code = cli_connect(c, false, &t.client);
+    if (code) return code;
+    begin_session(&t, pl_config_str(c->options, "session"));
+    if (t.terminal) {
+        sigaction(SIGINT, &action, NULL); /* without SA_RESTART: it must end a wait */
+        fprintf(stderr, "Session %s. /help says what else there is.\n", t.session);
+    }
+    talk_on(&t);
+    forget_turn(&t);
+    pl_client_destroy(&t.client);
+    return t.code;
+}
+
+static const struct pl_option options[] = {CLI_COMMON, CLI_ENDPOINT, CLI_REQUEST, CLI_END};
+const struct cli_command cli_chat = {
+    "chat", "", "Talk; answers stream. Without a terminal: one question a line.", options, run, "nmax-tokens",
+};
