@@ -6,47 +6,28 @@
  * id that was used for another turn.
  *
  *   LOADING --counts read--> READY          (the store went down: LOADING again, the line keeps)
- *   a rating:  NAMES (seen this id? which turn?) -> TURN -> RATED (an earlier one of this user?) -> WRITE ->
- * answered
+ *   a rating:  NAMES (seen this id? which turn?) -> TURN -> RATED (an earlier one of this user?) -> WRITE
  *
  * 1. A rating is answered once it is on disk, with its index entries and the counts in the same batch.
- * 2. The counts in memory are those on disk: a change is made on a copy, which replaces them when it is
- * written.
+ * 2. The counts in memory are those on disk: a change is made on a copy, which replaces them once written.
  * 3. A repeated id gets the stored answer and changes nothing.
- * 4. The log only grows; in the counts of stars a later rating of the same user and turn replaces the
- * earlier.
+ * 4. The log only grows; in the counts of stars a later rating of a user and turn replaces the earlier.
  * 5. Once due, a retraining stays due until a snapshot is taken. */
 #include "actors/actors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "actors/keys.h"
-#include "schemas/gen/types.h"
+#include "actors/feedback_log.h"
 
 enum {
     DEFAULT_THRESHOLD = 100,
     LINE_MAX = 1024, /* messages that wait */
     RELOAD_MS = 500,
     RETRY_AFTER_MS = 1000,
-    PAGE_BYTES = 1 << 20, /* of one answer to feedback.list */
-    RATED_BYTES = 10      /* number, stars, correction */
+    PAGE_BYTES = 1 << 20 /* of one answer to feedback.list */
 };
 enum phase { LOADING, READY, NAMES, TURN, RATED, WRITE, LIST };
-
-struct counts {
-    bool due;
-    uint32_t below_3;
-    char reason[1025];
-    uint64_t since_ms, total, stars[5], corrections, next;
-};
-
-/* The earlier rating of the same user and turn. */
-struct earlier {
-    uint64_t number;
-    uint32_t stars; /* 0: none */
-    bool corrected;
-};
 
 struct waiting {
     struct waiting *next;
@@ -56,8 +37,8 @@ struct waiting {
 struct feedback {
     uint32_t threshold;
     enum phase phase;
-    struct counts counts, pending; /* on disk; as they will be once the write is done */
-    uint64_t token;                /* of the store request under way */
+    struct pl_ratings counts, pending; /* on disk; as they will be once the write is done */
+    uint64_t token;                    /* of the store request under way */
     struct waiting *first, *last;
     uint32_t waiting;
     struct pl_msg *asked;  /* what is being handled; its reply is due */
@@ -67,49 +48,12 @@ struct feedback {
     struct pl_gauge *below_3, *due;
 };
 
-static const struct pl_str retrain_key = {"retrain", 7};
-
 /* ---- counts ---- */
 
 static void show_counts(struct feedback *st)
 {
     pl_gauge_set(st->below_3, st->counts.below_3);
     pl_gauge_set(st->due, st->counts.due);
-}
-
-static void mark_due(struct pl_actor *self, struct counts *c, const char *reason, int len)
-{
-    if (!c->due) c->since_ms = pl_wall_ms(self);
-    c->due = true;
-    snprintf(c->reason, sizeof c->reason, "%.*s", len, reason);
-}
-
-static void count_rating(struct counts *c, uint32_t stars, bool corrected, int by)
-{
-    if (stars < 1 || stars > 5) return;
-    if (by > 0 || c->stars[stars - 1]) c->stars[stars - 1] += (uint64_t)by;
-    if (stars < 3 && (by > 0 || c->below_3)) c->below_3 += (uint32_t)by;
-    if (corrected && (by > 0 || c->corrections)) c->corrections += (uint64_t)by;
-}
-
-static int counts_read(struct counts *c, struct pl_bin value)
-{
-    struct pl_arena arena = {0};
-    struct pl_rec_retrain r;
-    struct pl_cursor cursor = {value.ptr, value.ptr + value.len};
-    int rc = pl_wire_check(value.ptr, value.len, NULL);
-    pl_rec_retrain_type.init(&r);
-    if (rc == 0) rc = pl_rec_retrain_type.decode(&cursor, &arena, &r, NULL);
-    if (rc == 0) {
-        *c = (struct counts){
-            .due = r.due, .below_3 = r.ratings_below_3, .since_ms = r.since_ms, .total = r.total};
-        c->corrections = r.corrections;
-        c->next = r.next;
-        snprintf(c->reason, sizeof c->reason, "%.*s", PL_STR_FMT(r.reason));
-        for (uint32_t i = 0; i < r.stars_count && i < 5; i++) c->stars[i] = r.stars[i];
-    }
-    pl_arena_finish(&arena);
-    return rc;
 }
 
 /* ---- answers ---- */
@@ -148,7 +92,7 @@ static void job_fail(struct pl_actor *self, struct feedback *st, int code, const
 
 static void answer_state(struct pl_actor *self, const struct feedback *st, const struct pl_msg *asked)
 {
-    const struct counts *c = &st->counts;
+    const struct pl_ratings *c = &st->counts;
     PL_NEW(m, b, retrain_state);
     if (!m) return;
     b->due = c->due;
@@ -162,7 +106,7 @@ static void answer_state(struct pl_actor *self, const struct feedback *st, const
 
 static void answer_stats(struct pl_actor *self, const struct feedback *st, const struct pl_msg *asked)
 {
-    const struct counts *c = &st->counts;
+    const struct pl_ratings *c = &st->counts;
     uint64_t n = 0, sum = 0;
     PL_NEW(m, b, feedback_counted);
     if (m) b->stars = pl_msg_alloc(m, sizeof c->stars);
@@ -229,80 +173,16 @@ static void load(struct pl_actor *self, struct feedback *st)
         pl_timer_start(self, RELOAD_MS, 0, 0);
         return;
     }
-    struct lookup key = {PL_FAMILY_META, pl_key_join(m, &retrain_key, 1, 0, 0)};
+    struct lookup key = {PL_FAMILY_META, pl__ratings_key(m)};
     get(self, st, &m, &key, 1, LOADING);
 }
 
-static bool add_put(struct pl_msg *m, const char *family, struct pl_bin key, const void *value, size_t len)
-{
-    struct pl_store_write *w = m->body;
-    struct pl_store_op *op = &w->ops[w->ops_count];
-    pl_store_op_type.init(op);
-    op->op = PL_STORE_OP_OP_PUT;
-    op->family = pl_str_of(family);
-    op->key = key;
-    op->has_value = true;
-    op->value = pl_msg_bin(m, value, len);
-    w->ops_count++;
-    return op->key.len && op->value.len == len;
-}
-
-static bool add_record(struct pl_msg *m, const char *family, struct pl_bin key, const struct pl_type *type,
-                       const void *record)
-{
-    struct pl_buf b = {0};
-    bool ok = type->encode(record, &b) == 0 && add_put(m, family, key, b.data, b.len);
-    pl_buf_finish(&b);
-    return ok;
-}
-
-static struct pl_msg *write_begin(struct feedback *st)
-{
-    PL_NEW(m, w, store_write);
-    if (m) w->ops = pl_msg_alloc(m, 4 * sizeof *w->ops);
-    if (m && !w->ops) pl_msg_unref(&m);
-    if (m) w->token = ++st->token;
-    return m;
-}
-
-static bool add_counts(struct pl_msg *m, const struct counts *c)
-{
-    struct pl_rec_retrain r;
-    pl_rec_retrain_type.init(&r);
-    r.due = c->due;
-    r.ratings_below_3 = c->below_3;
-    r.has_reason = c->reason[0] != 0;
-    r.reason = pl_str_of(c->reason);
-    r.since_ms = c->since_ms;
-    r.total = c->total;
-    r.has_stars = true;
-    r.stars = (uint64_t *)(uintptr_t)c->stars;
-    r.stars_count = 5;
-    r.corrections = c->corrections;
-    r.next = c->next;
-    return add_record(m, PL_FAMILY_META, pl_key_join(m, &retrain_key, 1, 0, 0), &pl_rec_retrain_type, &r);
-}
-
 /* ---- a rating ---- */
-
-/* Key of what a message's id was answered with. */
-static struct pl_bin answered_key(struct pl_msg *in, const struct pl_msg *asked)
-{
-    const struct pl_str parts[] = {PL_STR("\x01"), asked->env.tenant, asked->env.id};
-    return pl_key_join(in, parts, 3, 0, 0);
-}
 
 static struct pl_str rater(const struct feedback *st)
 {
     const struct pl_rec_turn *turn = st->turn->body;
     return st->asked->env.user.len ? st->asked->env.user : turn->user;
-}
-
-static struct pl_bin rated_key(struct pl_msg *in, const struct feedback *st)
-{
-    const struct pl_feedback_add *add = st->asked->body;
-    const struct pl_str parts[] = {st->asked->env.tenant, add->turn, rater(st)};
-    return pl_key_join(in, parts, 3, 0, 0);
 }
 
 static void begin_add(struct pl_actor *self, struct feedback *st)
@@ -313,7 +193,7 @@ static void begin_add(struct pl_actor *self, struct feedback *st)
         job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
         return;
     }
-    struct lookup keys[] = {{PL_FAMILY_RATED, answered_key(m, st->asked)},
+    struct lookup keys[] = {{PL_FAMILY_RATED, pl__answered_key(m, st->asked)},
                             {PL_FAMILY_TURN_NAMES, pl_key_join(m, &add->turn, 1, 0, 0)}};
     get(self, st, &m, keys, 2, NAMES);
 }
@@ -383,63 +263,8 @@ static void on_turn(struct pl_actor *self, struct feedback *st, const struct pl_
         job_fail(self, st, -rc, "turn", rc == -PL_E_NOT_FOUND ? "there is no such turn" : NULL);
         return;
     }
-    struct lookup key = {PL_FAMILY_RATED, rated_key(m, st)};
+    struct lookup key = {PL_FAMILY_RATED, pl__rated_key(m, st->asked, rater(st))};
     get(self, st, &m, &key, 1, RATED);
-}
-
-static void copy_sampling(struct pl_rec_feedback *r, const struct pl_rec_turn *t)
-{
-    r->temperature = t->temperature;
-    r->top_p = t->top_p;
-    r->top_k = t->top_k;
-    r->min_p = t->min_p;
-    r->repetition_penalty = t->repetition_penalty;
-    r->presence_penalty = t->presence_penalty;
-    r->frequency_penalty = t->frequency_penalty;
-    r->seed = t->seed;
-}
-
-static void fill_rating(struct pl_actor *self, const struct feedback *st, const struct earlier *was,
-                        struct pl_rec_feedback *r)
-{
-    const struct pl_feedback_add *add = st->asked->body;
-    const struct pl_rec_turn *t = st->turn->body;
-    pl_rec_feedback_type.init(r);
-    r->feedback = st->counts.next;
-    r->id = st->asked->env.id;
-    r->tenant = st->asked->env.tenant;
-    r->turn = add->turn;
-    r->session = t->session;
-    r->user = rater(st);
-    r->stars = add->stars;
-    r->has_comment = add->has_comment;
-    r->comment = add->comment;
-    r->has_correction = add->has_correction;
-    r->correction = add->correction;
-    r->created_ms = pl_wall_ms(self);
-    r->answer_ids = t->answer_ids;
-    r->answer_ids_count = t->answer_ids_count;
-    copy_sampling(r, t);
-    r->model_digest = t->model_digest;
-    r->template_digest = t->template_digest;
-    r->has_adapter_digest = t->has_adapter_digest;
-    r->adapter_digest = t->adapter_digest;
-    r->replaces = was->number;
-}
-
-static void count_next(struct pl_actor *self, struct feedback *st, const struct earlier *was)
-{
-    const struct pl_feedback_add *add = st->asked->body;
-    char reason[80];
-    st->pending = st->counts;
-    st->pending.next++;
-    st->pending.total++;
-    count_rating(&st->pending, was->stars, was->corrected, -1);
-    count_rating(&st->pending, add->stars, add->has_correction, 1);
-    if (st->pending.due || st->pending.below_3 <= st->threshold) return;
-    int n =
-        snprintf(reason, sizeof reason, "%u ratings below 3 since the last snapshot", st->pending.below_3);
-    mark_due(self, &st->pending, reason, n);
 }
 
 static bool make_answer(struct feedback *st)
@@ -455,48 +280,32 @@ static bool make_answer(struct feedback *st)
     return true;
 }
 
-static struct pl_bin rated_value(struct pl_msg *m, const struct pl_rec_feedback *r)
-{
-    uint8_t value[RATED_BYTES];
-    for (int i = 0; i < 8; i++) value[i] = (uint8_t)(r->feedback >> (56 - 8 * i));
-    value[8] = (uint8_t)r->stars;
-    value[9] = r->has_correction;
-    return pl_msg_bin(m, value, sizeof value);
-}
-
 /* The rating, its two index entries and the counts, in one batch. */
-static void write_rating(struct pl_actor *self, struct feedback *st, const struct earlier *was)
+static bool fill_batch(struct pl_actor *self, struct feedback *st, struct pl_msg *m,
+                       const struct pl_rated *was)
 {
     struct pl_rec_feedback r;
-    count_next(self, st, was);
-    fill_rating(self, st, was, &r);
-    struct pl_msg *m = write_begin(st);
-    bool ok = m && make_answer(st);
-    if (ok) {
-        struct pl_bin rated = rated_value(m, &r), number = pl_key_join(m, NULL, 0, r.feedback, 8);
-        ok = add_record(m, PL_FAMILY_FEEDBACK, number, &pl_rec_feedback_type, &r) &&
-             add_put(m, PL_FAMILY_RATED, rated_key(m, st), rated.ptr, rated.len) &&
-             add_record(m, PL_FAMILY_RATED, answered_key(m, st->asked), &pl_feedback_stored_type,
-                        st->answer->body) &&
-             add_counts(m, &st->pending);
-    }
-    if (ok)
-        store_send(self, st, &m, WRITE);
-    else
-        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
-    pl_msg_unref(&m);
+    pl__rating_fill(&r, st->asked, st->turn->body, st->counts.next, pl_wall_ms(self), was);
+    st->pending = st->counts;
+    pl__ratings_count(&st->pending, r.stars, r.has_correction, was, st->threshold, r.created_ms);
+    return make_answer(st) &&
+           pl__batch_put(m, PL_FAMILY_FEEDBACK, pl_key_join(m, NULL, 0, r.feedback, 8), &pl_rec_feedback_type,
+                         &r) &&
+           pl__batch_put_rated(m, pl__rated_key(m, st->asked, r.user), &r) &&
+           pl__batch_put(m, PL_FAMILY_RATED, pl__answered_key(m, st->asked), &pl_feedback_stored_type,
+                         st->answer->body) &&
+           pl__batch_put_ratings(m, &st->pending);
 }
 
 static void on_rated(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
 {
-    const struct pl_store_row *row = row_at(v, 0);
-    struct earlier was = {0};
-    if (row && row->value.len >= RATED_BYTES) {
-        was.number = pl_key_number((struct pl_bin){row->value.ptr, 8}, 8);
-        was.stars = row->value.ptr[8];
-        was.corrected = row->value.ptr[9] != 0;
-    }
-    write_rating(self, st, &was);
+    struct pl_rated was = pl__rated_read(row_at(v, 0));
+    struct pl_msg *m = pl__batch_create(++st->token);
+    if (m && fill_batch(self, st, m, &was))
+        store_send(self, st, &m, WRITE);
+    else
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+    pl_msg_unref(&m);
 }
 
 /* ---- other jobs ---- */
@@ -505,10 +314,10 @@ static void begin_request(struct pl_actor *self, struct feedback *st)
 {
     const struct pl_retrain_request *r = st->asked->body;
     struct pl_str reason = r->has_reason && r->reason.len ? r->reason : PL_STR("asked for by the operator");
-    struct pl_msg *m = write_begin(st);
+    struct pl_msg *m = pl__batch_create(++st->token);
     st->pending = st->counts;
-    mark_due(self, &st->pending, reason.ptr, (int)reason.len);
-    if (m && add_counts(m, &st->pending))
+    pl__ratings_due(&st->pending, reason, pl_wall_ms(self));
+    if (m && pl__batch_put_ratings(m, &st->pending))
         store_send(self, st, &m, WRITE);
     else
         job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
@@ -561,32 +370,6 @@ static void begin_list(struct pl_actor *self, struct feedback *st)
     }
 }
 
-static bool read_rating(struct pl_bin value, struct pl_arena *arena, struct pl_rec_feedback *r)
-{
-    struct pl_cursor c = {value.ptr, value.ptr + value.len};
-    pl_rec_feedback_type.init(r);
-    return pl_wire_check(value.ptr, value.len, NULL) == 0 &&
-           pl_rec_feedback_type.decode(&c, arena, r, NULL) == 0;
-}
-
-static void fill_row(struct pl_msg *m, struct pl_feedback_row *row, const struct pl_rec_feedback *r)
-{
-    pl_feedback_row_type.init(row);
-    row->feedback = r->feedback;
-    row->turn = pl_msg_str(m, r->turn);
-    row->session = pl_msg_str(m, r->session);
-    row->user = pl_msg_str(m, r->user);
-    row->stars = r->stars;
-    row->has_comment = r->has_comment;
-    row->comment = pl_msg_str(m, r->comment);
-    row->has_correction = r->has_correction;
-    row->correction = pl_msg_str(m, r->correction);
-    row->created_ms = r->created_ms;
-    row->model_digest = pl_msg_str(m, r->model_digest);
-    row->has_adapter_digest = r->has_adapter_digest;
-    row->adapter_digest = pl_msg_str(m, r->adapter_digest);
-}
-
 static void on_rows(struct pl_actor *self, struct feedback *st, const struct pl_store_rows *rows)
 {
     char next[24] = "";
@@ -598,12 +381,9 @@ static void on_rows(struct pl_actor *self, struct feedback *st, const struct pl_
         return;
     }
     for (uint32_t i = 0; i < rows->rows_count; i++) {
-        struct pl_arena arena = {0};
-        struct pl_rec_feedback r;
-        bool ok = read_rating(rows->rows[i].value, &arena, &r); /* a damaged row is left out */
-        if (ok && pl_str_eq(r.tenant, st->asked->env.tenant))
-            fill_row(m, &b->feedback[b->feedback_count++], &r);
-        pl_arena_finish(&arena);
+        /* a damaged row is left out */
+        if (pl__rating_row(m, &b->feedback[b->feedback_count], rows->rows[i].value, st->asked->env.tenant))
+            b->feedback_count++;
         snprintf(next, sizeof next, "%" PRIu64, pl_key_number(rows->rows[i].key, 8));
     }
     b->has_next = rows->more;
@@ -674,9 +454,7 @@ static void wait_in_line(struct pl_actor *self, struct feedback *st, const struc
 
 static void on_loaded(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
 {
-    const struct pl_store_row *row = row_at(v, 0);
-    st->counts = (struct counts){.next = 1};
-    if (row && counts_read(&st->counts, row->value) != 0) {
+    if (pl__ratings_read(&st->counts, row_at(v, 0)) != 0) {
         /* Numbers given out again would overwrite ratings: better none than wrong ones. */
         pl_log(self, PL_LOG_ERROR, "damaged", "record=%s", "retrain");
         pl_timer_start(self, RELOAD_MS, 0, 0);

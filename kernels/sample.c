@@ -10,15 +10,17 @@
  * operations into vector code on the baseline instruction set, where fmaf is a call; a whole vocabulary
  * passes here at every token.
  *
- * The vocabulary is never sorted as a whole: candidates are gathered in tiers of falling logits (8
- * temperatures each) into a heap and popped until the answer is known. Usually that is a few hundred
- * candidates of a hundred thousand. */
+ * The vocabulary is never sorted as a whole. top_k, top_p and the draw each ask for the first place in the
+ * order where a count or a sum of weights is reached. Candidates are counted and summed in buckets of 1/64
+ * temperature, which follow the order; only the one bucket that holds the place is gathered into a heap and
+ * popped in order. */
 #include "kernels/sample.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-enum { WEIGHT_ONE = 1 << 30, BLOCK = 64, TIERS = 3 };
+/* Weights are 0 from 20.8 temperatures below the best on: 21 temperatures of buckets hold all candidates. */
+enum { WEIGHT_ONE = 1 << 30, BLOCK = 64, PER_TEMPERATURE = 64, BUCKETS = 21 * PER_TEMPERATURE };
 
 /* Temperatures below this are greedy: the reciprocal would overflow near the end of the range. */
 static const float coldest = 1e-6f;
@@ -27,14 +29,11 @@ struct candidates {
     const float *logits;
     uint32_t n_vocab;
     float best, inv_temperature;
-    int32_t floor_weight; /* candidates below it do not exist (min_p) */
-    int32_t upper,
-        lower;     /* logits whose order is in [lower, upper) are in the heap now; above: popped before */
-    uint32_t tier; /* tiers gathered so far */
-    uint64_t *heap;
+    int32_t floor_weight;   /* candidates below it do not exist: 1, or more with min_p */
+    uint64_t sums[BUCKETS]; /* of weights */
+    uint32_t counts[BUCKETS];
     uint32_t n_heap;
-    uint64_t *sorted; /* popped so far, best first */
-    uint32_t n_sorted;
+    uint64_t heap[]; /* [n_vocab] keys, best first */
 };
 
 static uint64_t mix(uint64_t z)
@@ -86,13 +85,19 @@ static float float_of(uint32_t bits)
     return x;
 }
 
+/* X <= 0, but not below -20.99; on the bits, because compilers do not turn a choice between floats into
+ * vector code. */
+static float clamped(float x)
+{
+    int32_t magnitude = (int32_t)(bits_of(x) & 0x7FFFFFFFu), most = 0x41A7EB85;
+    return -float_of((uint32_t)(magnitude > most ? most : magnitude));
+}
+
 /* floor(2^30 * exp(x)) for x <= 0: exp(x) = 2^n * exp(r) with |r| <= ln2/2, a Taylor sum of degree 7 for
- * exp(r). Everything below -30 is -30, already less than 2^-30; the clamp is on the bits because compilers do
- * not turn a choice between floats into vector code. */
+ * exp(r). 0 from -20.8 on. */
 static int32_t weight_of(float x)
 {
-    int32_t magnitude = (int32_t)(bits_of(x) & 0x7FFFFFFFu), most = 0x41F00000;
-    x = -float_of((uint32_t)(magnitude > most ? most : magnitude));
+    x = clamped(x);
     float n = x * 1.44269504f + 12582912.0f - 12582912.0f; /* to an integer, halves to even */
     float r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
@@ -105,11 +110,6 @@ static int32_t weight_of(float x)
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     return (int32_t)(p * float_of((uint32_t)((int32_t)n + 127 + 30) << 23));
-}
-
-static int32_t candidate_weight(const struct candidates *c, float logit)
-{
-    return weight_of((logit - c->best) * c->inv_temperature);
 }
 
 static bool penalties_wanted(const struct pl_sampling *s)
@@ -178,130 +178,136 @@ static void sift_down(uint64_t *heap, uint32_t n, uint32_t at)
     heap[at] = moving;
 }
 
-static void gather_one(struct candidates *c, uint32_t id)
+/* Weights and buckets of a block of logits; vector code. */
+static void weigh(const struct candidates *c, const float *logits, uint32_t n, int32_t *weight,
+                  int32_t *bucket)
 {
-    int32_t order = order_of(c->logits[id]);
-    if (order < c->lower || order >= c->upper) return;
-    int32_t w = candidate_weight(c, c->logits[id]);
-    if (w > 0 && w >= c->floor_weight) c->heap[c->n_heap++] = key_of(c->logits[id], id);
-}
-
-/* Fills the empty heap with the next tier. False when there is none. Weights are 0 below 20.8 temperatures,
- * so the third tier holds all the rest. */
-static bool next_tier(struct candidates *c)
-{
-    if (c->tier == TIERS) return false;
-    c->upper = c->tier == 0 ? INT32_MAX : c->lower;
-    c->tier++;
-    c->lower = c->tier == TIERS ? INT32_MIN : order_of(c->best - (float)(8 * c->tier) / c->inv_temperature);
-    uint32_t i = 0;
-    for (; i + BLOCK <= c->n_vocab; i += BLOCK) {
-        if (best_order(c->logits + i, BLOCK) < c->lower) continue; /* most blocks hold no candidate */
-        for (uint32_t j = 0; j < BLOCK; j++) gather_one(c, i + j);
-    }
-    for (; i < c->n_vocab; i++) gather_one(c, i);
-    for (uint32_t at = c->n_heap / 2; at-- > 0;) sift_down(c->heap, c->n_heap, at);
-    return true;
-}
-
-/* The I-th best candidate's id, in order of I; false when there are no more. */
-static bool candidate_at(struct candidates *c, uint32_t i, uint32_t *id)
-{
-    while (i >= c->n_sorted) {
-        while (c->n_heap == 0)
-            if (!next_tier(c)) return false;
-        c->sorted[c->n_sorted++] = c->heap[0];
-        c->heap[0] = c->heap[--c->n_heap];
-        if (c->n_heap > 0) sift_down(c->heap, c->n_heap, 0);
-    }
-    *id = id_of(c->sorted[i]);
-    return true;
-}
-
-/* Sum of the weights of all candidates, without ordering them: a block of weights at a time. */
-static uint64_t total_weight(const struct candidates *c)
-{
-    const float *logits = c->logits;
     const float best = c->best, inv = c->inv_temperature;
-    const int32_t least = c->floor_weight;
-    uint64_t sum = 0;
-    uint32_t i = 0;
-    for (; i + BLOCK <= c->n_vocab; i += BLOCK) {
-        int32_t w[BLOCK];
-        for (uint32_t j = 0; j < BLOCK; j++) w[j] = weight_of((logits[i + j] - best) * inv);
-        for (uint32_t j = 0; j < BLOCK; j++) sum += (uint32_t)(w[j] >= least ? w[j] : 0);
+    for (uint32_t i = 0; i < n; i++) {
+        float x = (logits[i] - best) * inv;
+        weight[i] = weight_of(x);
+        bucket[i] = (int32_t)(clamped(x) * -(float)PER_TEMPERATURE);
     }
-    for (; i < c->n_vocab; i++) {
-        int32_t w = weight_of((logits[i] - best) * inv);
-        sum += (uint32_t)(w >= least ? w : 0);
-    }
-    return sum;
 }
 
-static uint64_t first_weights(struct candidates *c, uint32_t limit)
+static uint32_t block_at(const struct candidates *c, uint32_t at)
 {
-    uint64_t sum = 0;
-    uint32_t id;
-    for (uint32_t i = 0; i < limit && candidate_at(c, i, &id); i++)
-        sum += (uint32_t)candidate_weight(c, c->logits[id]);
-    return sum;
+    return c->n_vocab - at < BLOCK ? c->n_vocab - at : BLOCK;
 }
 
-/* Sum up to and with the candidate that crosses TOP_P of TOTAL: that is where the tail is cut. */
-static uint64_t nucleus_weight(struct candidates *c, uint64_t total, float top_p)
+/* True when a block may hold candidates of bucket LAST or before; one bucket more makes up for rounding. */
+static bool worth_a_look(const struct candidates *c, const float *logits, uint32_t n, uint32_t last)
+{
+    float depth = (float)(last + 2) / (PER_TEMPERATURE * c->inv_temperature);
+    return best_order(logits, n) >= order_of(c->best - depth);
+}
+
+/* Counts and sums the candidates of buckets 0..DEPTH-1; returns how many there are. */
+static uint64_t fill_buckets(struct candidates *c, uint32_t depth)
+{
+    int32_t weight[BLOCK], bucket[BLOCK];
+    memset(c->sums, 0, sizeof c->sums);
+    memset(c->counts, 0, sizeof c->counts);
+    uint64_t found = 0;
+    for (uint32_t at = 0, n; at < c->n_vocab; at += n) {
+        n = block_at(c, at);
+        if (!worth_a_look(c, c->logits + at, n, depth)) continue;
+        weigh(c, c->logits + at, n, weight, bucket);
+        for (uint32_t i = 0; i < n; i++) {
+            if (weight[i] < c->floor_weight || bucket[i] >= (int32_t)depth) continue;
+            c->sums[bucket[i]] += (uint32_t)weight[i];
+            c->counts[bucket[i]]++;
+            found++;
+        }
+    }
+    return found;
+}
+
+/* Makes a heap of the candidates of one bucket. */
+static void gather(struct candidates *c, uint32_t wanted)
+{
+    int32_t weight[BLOCK], bucket[BLOCK];
+    c->n_heap = 0;
+    for (uint32_t at = 0, n; at < c->n_vocab; at += n) {
+        n = block_at(c, at);
+        if (!worth_a_look(c, c->logits + at, n, wanted)) continue;
+        weigh(c, c->logits + at, n, weight, bucket);
+        for (uint32_t i = 0; i < n; i++)
+            if (bucket[i] == (int32_t)wanted && weight[i] >= c->floor_weight)
+                c->heap[c->n_heap++] = key_of(c->logits[at + i], at + i);
+    }
+    for (uint32_t i = c->n_heap / 2; i-- > 0;) sift_down(c->heap, c->n_heap, i);
+}
+
+static uint32_t pop(struct candidates *c)
+{
+    uint64_t key = c->heap[0];
+    c->heap[0] = c->heap[--c->n_heap];
+    if (c->n_heap > 0) sift_down(c->heap, c->n_heap, 0);
+    return id_of(key);
+}
+
+/* Goes through the candidates in order up to the first with which there are COUNT of them or their weights
+ * reach SUM. Returns the sum there and its id; the sum of all when they are too few. */
+static uint64_t walk(struct candidates *c, uint64_t count, uint64_t sum, uint32_t *id)
+{
+    uint64_t n = 0, have = 0;
+    uint32_t b = 0;
+    for (; b < BUCKETS && n + c->counts[b] < count && have + c->sums[b] < sum; b++) {
+        n += c->counts[b];
+        have += c->sums[b];
+    }
+    if (b == BUCKETS) return have;
+    gather(c, b);
+    while (c->n_heap > 0 && n < count && have < sum) {
+        *id = pop(c);
+        have += (uint32_t)weight_of((c->logits[*id] - c->best) * c->inv_temperature);
+        n++;
+    }
+    return have;
+}
+
+/* The least sum that is TOP_P of TOTAL, at least 1. */
+static uint64_t share_of(uint64_t total, float top_p)
 {
     double wanted = (double)total * (double)top_p;
-    uint64_t sum = 0;
-    uint32_t id;
-    for (uint32_t i = 0; sum < total && candidate_at(c, i, &id); i++) {
-        sum += (uint32_t)candidate_weight(c, c->logits[id]);
-        if ((double)sum >= wanted) break;
-    }
-    return sum;
-}
-
-/* The candidate whose span of the cumulated weights holds TARGET; TARGET is below the sum of all. */
-static uint32_t candidate_over(struct candidates *c, uint64_t target)
-{
-    uint64_t sum = 0;
-    uint32_t id = 0;
-    for (uint32_t i = 0; candidate_at(c, i, &id); i++) {
-        sum += (uint32_t)candidate_weight(c, c->logits[id]);
-        if (sum > target) break;
-    }
-    return id;
+    uint64_t sum = (uint64_t)wanted;
+    return (double)sum < wanted || sum == 0 ? sum + 1 : sum;
 }
 
 static void begin(struct candidates *c, const float *logits, uint32_t n_vocab, uint32_t best,
-                  const struct pl_sampling *s, void *scratch)
+                  const struct pl_sampling *s)
 {
-    *c = (struct candidates){.logits = logits, .n_vocab = n_vocab, .best = logits[best]};
+    c->logits = logits;
+    c->n_vocab = n_vocab;
+    c->best = logits[best];
     c->inv_temperature = 1.0f / s->temperature;
-    if (s->min_p > 0.0f)
-        c->floor_weight = s->min_p < 1.0f ? (int32_t)(s->min_p * (float)WEIGHT_ONE) : WEIGHT_ONE;
-    c->heap = scratch;
-    c->sorted = c->heap + n_vocab;
+    c->floor_weight = s->min_p < 1.0f ? (int32_t)(s->min_p * (float)WEIGHT_ONE) : WEIGHT_ONE;
+    if (!(c->floor_weight >= 1)) c->floor_weight = 1;
+    /* The few best are seldom far below the very best; what lies deeper is then not looked at. */
+    bool shallow = s->top_k > 0 && fill_buckets(c, 4 * PER_TEMPERATURE) >= s->top_k;
+    if (!shallow) fill_buckets(c, BUCKETS);
 }
 
 size_t pl_sample_scratch_bytes(uint32_t n_vocab)
 {
-    return 2 * sizeof(uint64_t) * (size_t)n_vocab + sizeof(uint64_t);
+    return sizeof(struct candidates) + sizeof(uint64_t) * ((size_t)n_vocab + 1);
 }
 
 int64_t pl_sample(float *logits, uint32_t n_vocab, const struct pl_sampling *s, const uint32_t *ids,
                   size_t n_ids, size_t n_prompt, uint64_t position, void *scratch)
 {
-    uint64_t aligned = ((uintptr_t)scratch + sizeof(uint64_t) - 1) & ~(uint64_t)(sizeof(uint64_t) - 1);
-    scratch = (void *)(uintptr_t)aligned;
     if (penalties_wanted(s)) penalise(logits, n_vocab, s, ids, n_ids, n_prompt, scratch);
     if (!all_finite(logits, n_vocab)) return -1;
-    uint32_t best = best_id(logits, n_vocab);
-    if (!(s->temperature >= coldest) || s->top_k == 1) return best;
+    uint32_t best = best_id(logits, n_vocab), id = best;
+    if (!(s->temperature >= coldest)) return best;
 
-    struct candidates c;
-    begin(&c, logits, n_vocab, best, s, scratch);
-    uint64_t weight = s->top_k > 0 && s->top_k < n_vocab ? first_weights(&c, s->top_k) : total_weight(&c);
-    if (s->top_p < 1.0f) weight = nucleus_weight(&c, weight, s->top_p);
+    const uintptr_t align = sizeof(uint64_t);
+    struct candidates *c = (void *)(((uintptr_t)scratch + align - 1) & ~(align - 1));
+    begin(c, logits, n_vocab, best, s);
+    uint64_t weight = walk(c, s->top_k > 0 ? s->top_k : UINT64_MAX, UINT64_MAX, &id);
+    if (s->top_p < 1.0f) weight = walk(c, UINT64_MAX, share_of(weight, s->top_p), &id);
     unsigned __int128 scaled = (unsigned __int128)weight * draw24(s->seed, position);
-    return candidate_over(&c, (uint64_t)(scaled >> 24));
+    walk(c, UINT64_MAX, (uint64_t)(scaled >> 24) + 1, &id);
+    return id;
 }

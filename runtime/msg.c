@@ -11,14 +11,27 @@
 
 enum { BUDGET_MAX_MS = 86400000 };
 
+/* The defaults of an envelope, made once a thread: each message is made from them. */
+static const struct pl_envelope *fresh_envelope(void)
+{
+    static _Thread_local struct pl_envelope fresh;
+    static _Thread_local bool made;
+    if (!made) pl_envelope_type.init(&fresh);
+    made = true;
+    return &fresh;
+}
+
 static struct pl_msg *blank(const struct pl_type *type)
 {
-    struct pl_msg *m = calloc(1, sizeof *m);
+    struct pl_msg *m = malloc(sizeof *m);
     if (!m) return NULL;
     m->refs = 1;
     m->type = type;
+    m->env = *fresh_envelope();
+    m->body = NULL;
     m->deadline_ms = PL_NO_DEADLINE;
-    pl_envelope_type.init(&m->env);
+    m->arena = (struct pl_arena){0};
+    m->next = m->origin = NULL;
     return m;
 }
 

@@ -12,8 +12,6 @@ void pl__answer_leave_batcher(struct session *s, struct request *r)
 {
     if (r->gen) pl_map_remove(&s->gens, &r->gen, sizeof r->gen);
     r->gen = 0;
-    if (r->in_batcher) s->in_batcher--;
-    r->in_batcher = false;
 }
 
 static int fill_submit(struct pl_msg *m, struct pl_gen_submit *g, struct request *r)
@@ -58,8 +56,6 @@ int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request
     m->env.correlation = pl_msg_str(m, pl_str_of(number));
     m->deadline_ms = r->deadline_ms;
     r->state = REQ_GENERATING;
-    r->in_batcher = true;
-    s->in_batcher++;
     pl_send_to(self, "batcher", &m);
     return 0;
 }
@@ -539,7 +535,5 @@ int pl__answer_commit(struct pl_actor *self, struct session *s, struct request *
         pl_msg_unref(&m);
         return rc;
     }
-    rc = pl__session_store(self, s, &m, &(struct store_op){.done = committed, .request = r});
-    pl_kill_point(self, "commit");
-    return rc;
+    return pl__session_store(self, s, &m, &(struct store_op){.done = committed, .request = r});
 }

@@ -392,7 +392,7 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         d->stored = true;
     }
     if (pl__session_credit(s) == 0) {
-        pl_fail(&err, PL_E_OVERLOADED, NULL, "%u requests wait already", s->opts->queue);
+        pl_fail(&err, PL_E_OVERLOADED, NULL, "%u requests are not answered yet", s->unfinished);
         pl__request_refused(self, s, r, &err);
         return 0;
     }

@@ -53,9 +53,8 @@ static void free_op(const void *key, uint32_t len, void *value, void *arg)
 
 uint32_t pl__session_credit(const struct session *s)
 {
-    uint32_t running = s->in_batcher < s->opts->max_seqs ? s->in_batcher : s->opts->max_seqs;
-    uint32_t waiting = s->unfinished > running ? s->unfinished - running : 0;
-    return waiting < s->opts->queue ? s->opts->queue - waiting : 0;
+    uint32_t most = s->opts->max_seqs + s->opts->queue;
+    return s->unfinished < most ? most - s->unfinished : 0;
 }
 
 int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field,

@@ -112,7 +112,6 @@ struct request {
     uint64_t call;      /* number of the first tool.call of this round */
     uint32_t call_tool; /* its index in tools[] */
     size_t tail;        /* of prompt: where this turn's own messages begin */
-    bool in_batcher;
     struct pl_usage usage;
     enum pl_chat_done_finish_reason finish;
     int error;
@@ -128,7 +127,6 @@ struct session {
     struct pl_map ops;       /* u64 -> struct store_op */
     uint64_t next_number, next_token, next_gen, next_call, next_accepted;
     uint32_t unfinished; /* accepted and not answered */
-    uint32_t in_batcher; /* generating */
     bool recovered;
     bool batcher_seen;
     struct pl_msg **stash; /* messages that came before recovery was done */

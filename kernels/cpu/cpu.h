@@ -27,9 +27,9 @@ struct pl__qact {               /* of T rows */
 struct pl__tile_ops {
     /* Steps of up to this many rows go direct, larger ones by panels: where the two were measured to meet. */
     uint32_t direct_most;
-    /* One tile times rows [row, row+rows), weights opened in registers. NULL when direct_most is 0. */
-    void (*direct)(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t row, uint32_t rows,
-                   float *y, size_t ld);
+    /* One tile times rows [0, rows), weights opened in registers. NULL when direct_most is 0. */
+    void (*direct)(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t rows, float *y,
+                   size_t ld);
     /* Opens a tile into X.blocks panels. */
     void (*open)(int dtype, const uint8_t *tile, uint32_t blocks, struct pl__panel *out);
     /* One or two opened tiles (one after the other in P) times any number of rows from row 0. */

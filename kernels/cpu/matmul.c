@@ -87,7 +87,7 @@ static void multiply(const struct job *j, const struct pl__part *p, const uint8_
                                      y + (size_t)PL_TILE * t, ld);
     } else if (rows <= ops->direct_most) {
         for (uint32_t t = 0; t < tiles; t++)
-            ops->direct(p->dtype, tile + t * p->tile_bytes, &j->act, 0, rows, y + (size_t)PL_TILE * t, ld);
+            ops->direct(p->dtype, tile + t * p->tile_bytes, &j->act, rows, y + (size_t)PL_TILE * t, ld);
     } else {
         for (uint32_t t = 0; t < tiles; t++)
             ops->open(p->dtype, tile + t * p->tile_bytes, j->act.blocks,

@@ -160,13 +160,13 @@ INLINE void direct_rows(int dtype, const uint8_t *tile, const struct pl__qact *x
         for (int h = 0; h < 2; h++) _mm256_storeu_ps(y + r * ld + HALF * h, acc[h][r]);
 }
 
-INLINE void direct_type(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t row, uint32_t rows,
-                        float *y, size_t ld)
+INLINE void direct_type(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t rows, float *y,
+                        size_t ld)
 {
     uint32_t r = 0;
-    for (; r + 4 <= rows; r += 4) direct_rows(dtype, tile, x, row + r, 4, y + r * ld, ld);
-    for (; r + 2 <= rows; r += 2) direct_rows(dtype, tile, x, row + r, 2, y + r * ld, ld);
-    for (; r < rows; r++) direct_rows(dtype, tile, x, row + r, 1, y + r * ld, ld);
+    for (; r + 4 <= rows; r += 4) direct_rows(dtype, tile, x, r, 4, y + r * ld, ld);
+    for (; r + 2 <= rows; r += 2) direct_rows(dtype, tile, x, r, 2, y + r * ld, ld);
+    for (; r < rows; r++) direct_rows(dtype, tile, x, r, 1, y + r * ld, ld);
 }
 
 INLINE void open_type(int dtype, const uint8_t *tile, uint32_t blocks, struct pl__panel *out)
@@ -223,10 +223,10 @@ INLINE void panel_type(int dtype, const struct pl__panel *p, uint32_t tiles, con
     }
 }
 
-static void direct(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t row, uint32_t rows,
-                   float *y, size_t ld)
+static void direct(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t rows, float *y,
+                   size_t ld)
 {
-    PL_EACH_QUANT(direct_type, tile, x, row, rows, y, ld)
+    PL_EACH_QUANT(direct_type, tile, x, rows, y, ld)
 }
 
 static void open_tile(int dtype, const uint8_t *tile, uint32_t blocks, struct pl__panel *out)

@@ -148,18 +148,18 @@ INLINE void direct_rows(int dtype, const uint8_t *tile, const struct pl__qact *x
 }
 
 /* A tile is read again for the rest of the rows, from the first-level cache. */
-INLINE void direct_type(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t row, uint32_t rows,
-                        float *y, size_t ld)
+INLINE void direct_type(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t rows, float *y,
+                        size_t ld)
 {
     uint32_t r = 0;
-    for (; r + 8 <= rows; r += 8) direct_rows(dtype, tile, x, row + r, 8, y + r * ld, ld);
-    for (; r + 4 <= rows; r += 4) direct_rows(dtype, tile, x, row + r, 4, y + r * ld, ld);
-    for (; r + 2 <= rows; r += 2) direct_rows(dtype, tile, x, row + r, 2, y + r * ld, ld);
-    for (; r < rows; r++) direct_rows(dtype, tile, x, row + r, 1, y + r * ld, ld);
+    for (; r + 8 <= rows; r += 8) direct_rows(dtype, tile, x, r, 8, y + r * ld, ld);
+    for (; r + 4 <= rows; r += 4) direct_rows(dtype, tile, x, r, 4, y + r * ld, ld);
+    for (; r + 2 <= rows; r += 2) direct_rows(dtype, tile, x, r, 2, y + r * ld, ld);
+    for (; r < rows; r++) direct_rows(dtype, tile, x, r, 1, y + r * ld, ld);
 }
 
-static void direct(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t row, uint32_t rows,
-                   float *y, size_t ld){PL_EACH_QUANT(direct_type, tile, x, row, rows, y, ld)}
+static void direct(int dtype, const uint8_t *tile, const struct pl__qact *x, uint32_t rows, float *y,
+                   size_t ld){PL_EACH_QUANT(direct_type, tile, x, rows, y, ld)}
 
 INLINE void open_type(int dtype, const uint8_t *tile, uint32_t blocks, struct pl__panel *out)
 {

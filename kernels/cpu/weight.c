@@ -43,10 +43,7 @@ static int plan(struct pl_weight *w, const struct pl_tensor *const *parts, uint6
         rows += p->rows;
         if (rows > INT32_MAX) return pl_fail(err, PL_E_MODEL_UNSUPPORTED, t->name, "too many rows");
         *need += (p->tiles * p->tile_bytes + 63) / 64 * 64;
-        if (pl__dtype_is_float(t->dtype))
-            w->floating = true;
-        else
-            w->quantized = true;
+        w->quantized |= !pl__dtype_is_float(t->dtype);
     }
     w->rows = (uint32_t)rows;
     w->cols = (uint32_t)parts[0]->ne[0];

@@ -39,7 +39,6 @@ struct pl__part {
 struct pl_weight {
     uint32_t rows, cols, tiles, n_parts;
     bool quantized; /* some part takes 8-bit activations */
-    bool floating;  /* some part takes float32 activations */
     float *bias;    /* [rows] or NULL */
     uint8_t *memory;
     uint64_t bytes;

@@ -145,17 +145,24 @@ static int open_hubs(struct daemon *d, struct pl_err *err)
     return rc;
 }
 
+/* RC of an endpoint that OPTION gave: the option is what a person can change. */
+static int of_option(int rc, const char *option, struct pl_err *err)
+{
+    if (rc) snprintf(err->field, sizeof err->field, "%s", option);
+    return rc;
+}
+
 static int open_listeners(struct daemon *d, struct pl_err *err)
 {
     snprintf(d->admin, sizeof d->admin, "ipc://%s/admin.sock", d->service.data);
     struct pl_listen_opts clients = {PL_LISTENER_CLIENTS, pl_config_str(d->config, "listen"), FRAME_BYTES};
     struct pl_listen_opts admin = {PL_LISTENER_ADMIN, d->admin, FRAME_BYTES};
-    int rc = pl_loop_listen(d->loop, &clients, err);
-    if (!rc) rc = pl_loop_listen(d->loop, &admin, err);
+    int rc = of_option(pl_loop_listen(d->loop, &clients, err), "listen", err);
+    if (!rc) rc = of_option(pl_loop_listen(d->loop, &admin, err), "data", err);
     if (!rc) rc = pl_node_listener(d->node, PL_LISTENER_CLIENTS, "frontdoor", err);
     if (!rc) rc = pl_node_listener(d->node, PL_LISTENER_ADMIN, "frontdoor", err);
     const char *metrics = pl_config_str(d->config, "metrics");
-    if (!rc && metrics) rc = pl_loop_metrics(d->loop, metrics, err);
+    if (!rc && metrics) rc = of_option(pl_loop_metrics(d->loop, metrics, err), "metrics", err);
     return rc;
 }
 

@@ -47,7 +47,7 @@ static int read_tools(struct pl_service *s, struct pl_err *err)
         snprintf(s->tool_paths[s->n_tools], sizeof s->tool_paths[0], "%s/%.*s.so", s->tools_dir, (int)len, p);
         if (access(s->tool_paths[s->n_tools], R_OK))
             return pl_fail(err, PL_E_NOT_FOUND, "tools", "there is no %s", s->tool_paths[s->n_tools]);
-        s->tool_list[s->n_tools] = s->tool_names[s->n_tools];
+        s->tool_list[s->n_tools] = s->tool_names[s->n_tools] + strlen("tool.");
         s->tool_hosts[s->n_tools].path = s->tool_paths[s->n_tools];
         s->n_tools++;
         p += len + (p[len] == ',');

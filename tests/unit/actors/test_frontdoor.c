@@ -7,7 +7,7 @@ static struct pl_frontdoor_opts opts;
 
 static void begin_with(struct pl_frontdoor_opts o)
 {
-    world_begin(false);
+    world_begin();
     o.model = &model;
     o.version = "1.2.3";
     opts = o;

@@ -11,9 +11,9 @@ static struct pl_tools_opts opts;
     "\"properties\": "                                                                                       \
     "{\"x\": {\"type\": \"string\"}}, \"required\": [\"x\"]}}}"
 
-static void begin_tools(uint32_t max_waiting, bool codec)
+static void begin_tools(uint32_t max_waiting)
 {
-    world_begin(codec);
+    world_begin();
     opts = (struct pl_tools_opts){.names = names, .max_waiting = max_waiting};
     world_add(world.hub, &pl_tools_class, NULL, &opts);
     world_probe(&session, "session");
@@ -21,7 +21,7 @@ static void begin_tools(uint32_t max_waiting, bool codec)
 
 static void begin_with(uint32_t max_waiting)
 {
-    begin_tools(max_waiting, false);
+    begin_tools(max_waiting);
     world_probe(&calc, "tool.calc");
     world_start(world.hub);
     world_settle();
@@ -329,7 +329,9 @@ START_TEST(rubbish_is_not_passed_on)
     ran_code = 0;
     ran_content = PL_STR("\xFF\xFE");
     probe_poke(&calc, ran);
-    expect(0, 1, PL_E_TOOL_FAILED, NULL);
+    world_pass(100); /* where messages are encoded on the way, this one gets nowhere */
+    ck_assert(result(0)->code == PL_E_TOOL_FAILED || result(0)->code == PL_E_TOOL_TIMEOUT);
+    ck_assert_ptr_null(result(1));
     world_end();
 }
 END_TEST
@@ -425,7 +427,7 @@ static void hub_begin(void)
 {
     static const char *const real[] = {"calculator", NULL};
     const struct pl_restart_policy policy = PL_RESTART_DEFAULT;
-    begin_tools(8, false);
+    begin_tools(8);
     opts.names = real;
     ck_assert_int_eq(pl_node_child(world.hub, "box", &policy, NULL), 0);
     ck_assert_int_eq(pl_node_place(world.hub, "tool.calculator", "box", NULL), 0);
@@ -507,7 +509,7 @@ START_TEST(object_that_is_no_tool_is_refused_at_start)
     for (int i = 0; i < 2; i++) {
         struct pl_tool_host_opts host = {.path = bad[i]};
         struct pl_err err = {0};
-        world_begin(false);
+        world_begin();
         world_add(world.hub, &pl_tool_host_class, "tool.calc", &host);
         ck_assert_int_ne(pl_node_start(world.hub, &err), 0);
         world_end();

@@ -47,7 +47,6 @@ static struct world {
     uint64_t child_starts, child_kills, incarnation;
     struct probe *probes[8];
     uint32_t probes_count;
-    bool codec;
 } world;
 
 static uint64_t world_now(void *self)
@@ -131,14 +130,12 @@ static const struct pl_actor_class probe_class = {.name = "probe",
                                                   .receive = probe_receive,
                                                   .restart = PL_RESTART_DEFAULT};
 
-/* CODEC: every message is encoded and decoded on its way. */
-static inline void world_begin(bool codec)
+static inline void world_begin(void)
 {
     memset(&world, 0, sizeof world);
-    world.codec = codec;
     world.random = 1;
     world.now_ms = 1000;
-    struct pl_node_opts o = {.name = "service", .codec_always = codec};
+    struct pl_node_opts o = {.name = "service"};
     struct pl_err err = {0};
     o.world = (struct pl_world){.self = (void *)(uintptr_t) "service",
                                 .now_ms = world_now,

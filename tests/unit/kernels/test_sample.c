@@ -15,7 +15,7 @@ static const struct pl_sampling greedy = {.top_p = 1.0f, .repetition_penalty = 1
 
 static int64_t draw(const float *logits, uint32_t n, struct pl_sampling s, uint64_t position)
 {
-    static unsigned char scratch[64 * MOST];
+    static unsigned char scratch[64 * 1024];
     float copy[MOST];
     ck_assert_uint_le(n, MOST);
     ck_assert_uint_le(pl_sample_scratch_bytes(n), sizeof scratch);
@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(a_penalty_that_overflows_is_refused)
 {
-    unsigned char scratch[4096];
+    static unsigned char scratch[64 * 1024];
     float l[4] = {3e38f, 1, 2, 3};
     struct pl_sampling s = greedy;
     uint32_t ids[] = {0};
@@ -161,7 +161,7 @@ END_TEST
 
 START_TEST(penalties_follow_their_formulae_in_order)
 {
-    unsigned char scratch[4096];
+    static unsigned char scratch[64 * 1024];
     float l[6] = {2.0f, -2.0f, 3.0f, 1.0f, 0.5f, 9.0f};
     const uint32_t ids[] = {0, 1, 3, 0, 3, 3, 70000}; /* 0, 1, 3 are the prompt; ids outside are ignored */
     struct pl_sampling s = greedy;
@@ -179,7 +179,7 @@ END_TEST
 
 START_TEST(penalties_change_the_choice)
 {
-    unsigned char scratch[4096];
+    static unsigned char scratch[64 * 1024];
     float l[3] = {2.0f, 1.9f, 0.0f}, again[3] = {2.0f, 1.9f, 0.0f};
     const uint32_t ids[] = {2, 0};
     struct pl_sampling s = greedy;
@@ -211,6 +211,16 @@ static double chi_square(const uint32_t *counts, const double *p, int n, int *fr
     return chi;
 }
 
+/* Ids by falling logit, then rising id. */
+static void sort_ids(const float *l, uint32_t n, uint32_t *order)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = i;
+        for (; k > 0 && l[order[k - 1]] < l[i]; k--) order[k] = order[k - 1];
+        order[k] = i;
+    }
+}
+
 /* Draws from random logits under S follow softmax(l / T) over the candidates that a full sort would keep. */
 static void check_distribution(struct pl_sampling s, uint32_t n, float spread)
 {
@@ -219,11 +229,7 @@ static void check_distribution(struct pl_sampling s, uint32_t n, float spread)
     uint32_t order[MOST], counts[MOST], left = n, freedom;
     uint64_t state = pl_test_seed(77);
     for (uint32_t i = 0; i < n; i++) l[i] = spread * (float)(pl_test_random(&state) >> 40) * 0x1p-24f;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t at = i;
-        for (; at > 0 && l[order[at - 1]] < l[i]; at--) order[at] = order[at - 1];
-        order[at] = i;
-    }
+    sort_ids(l, n, order);
     for (uint32_t i = 0; i < n; i++) p[i] = exp((l[i] - l[order[0]]) / s.temperature);
     if (s.top_k > 0 && s.top_k < left) left = s.top_k;
     while (left > 1 && p[order[left - 1]] < s.min_p) left--;
@@ -251,6 +257,54 @@ START_TEST(draws_follow_the_exact_probabilities)
     check_distribution((struct pl_sampling){0.5f, 0.95f, 0.05f, 1, 0, 0, 40, 0}, 512, 4);
     check_distribution((struct pl_sampling){2.0f, 1.0f, 0.1f, 1, 0, 0, 0, 0}, 77, 12);
     check_distribution((struct pl_sampling){2.0f, 0.999f, 0, 1, 0, 0, 0, 0}, 333, 45);
+}
+END_TEST
+
+/* The id that a full sort, float64 sums and the same uniform give; -1 where the draw lies too near a boundary
+ * to say. */
+static int64_t plain_draw(const float *l, uint32_t n, const struct pl_sampling *s, uint64_t position)
+{
+    uint32_t order[MOST], left = n;
+    double p[MOST], sum = 0, kept = 0, at = 0;
+    sort_ids(l, n, order);
+    for (uint32_t i = 0; i < n; i++) p[i] = exp((double)(l[order[i]] - l[order[0]]) / (double)s->temperature);
+    if (s->top_k > 0 && s->top_k < left) left = s->top_k;
+    while (p[left - 1] < (double)s->min_p) left--;
+    for (uint32_t i = 0; i < left; i++) sum += p[i];
+    for (uint32_t i = 0; i < left; i++) {
+        kept += p[i];
+        if (fabs(kept / sum - (double)s->top_p) < 1e-6 && s->top_p < 1) return -1;
+        if (kept >= (double)s->top_p * sum) left = i + 1;
+    }
+    double u = (double)pl_sample_uniform(s->seed, position) * kept;
+    for (uint32_t i = 0; i < left; i++) {
+        at += p[i];
+        if (fabs(at - u) < 1e-6 * kept) return -1;
+        if (at > u) return order[i];
+    }
+    return -1;
+}
+
+START_TEST(a_draw_is_its_place_in_the_full_order)
+{
+    uint64_t state = pl_test_seed(5);
+    float l[MOST];
+    uint32_t judged = 0;
+    for (int round = 0; round < 4000; round++) {
+        uint32_t n = 1 + (uint32_t)(pl_test_random(&state) % MOST);
+        float spread = (float)(1 + pl_test_random(&state) % 40), step = round % 3 ? 0x1p-24f : 0x1p-4f;
+        for (uint32_t i = 0; i < n; i++) /* a coarse step makes many ties */
+            l[i] = spread * (float)(pl_test_random(&state) % (uint64_t)(1 / step)) * step - 3;
+        struct pl_sampling s = {.temperature = 0.2f + (float)(round % 7) * 0.3f, .repetition_penalty = 1};
+        s.top_p = round % 2 ? 1.0f : 0.3f + (float)(round % 13) * 0.05f;
+        s.top_k = round % 5 ? 0 : 1 + (uint32_t)(pl_test_random(&state) % 50);
+        s.min_p = round % 4 ? 0 : 0.0123f;
+        s.seed = pl_test_random(&state);
+        int64_t want = plain_draw(l, n, &s, (uint64_t)round), got = draw(l, n, s, (uint64_t)round);
+        ck_assert_msg(want < 0 || got == want, "round %d: %d, not %d", round, (int)got, (int)want);
+        judged += want >= 0;
+    }
+    ck_assert_uint_gt(judged, 3500);
 }
 END_TEST
 
@@ -322,6 +376,7 @@ static Suite *suite(void)
     PL_TEST(tc, penalties_follow_their_formulae_in_order);
     PL_TEST(tc, penalties_change_the_choice);
     PL_TEST(tc, draws_follow_the_exact_probabilities);
+    PL_TEST(tc, a_draw_is_its_place_in_the_full_order);
     PL_TEST(tc, what_the_scratch_held_before_does_not_matter);
     PL_TEST(tc, extreme_logits_and_temperatures_are_drawn_from);
     PL_TEST(tc, uniform_is_a_counter_of_seed_and_position);

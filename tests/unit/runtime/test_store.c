@@ -600,6 +600,8 @@ START_TEST(a_full_disk_is_an_error_code_and_space_brings_writes_back)
     close_store();
     ck_assert_int_eq(open_store(), 0);
     ck_works_again(acknowledged);
+    close_store();
+    ck_assert_int_eq(umount(pl_test_dir()), 0);
 }
 END_TEST
 

@@ -1,0 +1,244 @@
+#include "tests/simulation/clients.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "schemas/gen/chat.h"
+#include "schemas/gen/types.h"
+
+enum { TICK_MS = 60, PATIENCE_MS = 1500, IN_FLIGHT = 3, TEXT_LIMIT = 255 };
+
+void clients_violation(struct clients *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (c->violations++ == 0) vsnprintf(c->why, sizeof c->why, fmt, ap);
+    va_end(ap);
+}
+
+static uint32_t chance(struct clients *c, uint32_t one_in)
+{
+    return pl_sim_random(c->sim) % one_in == 0;
+}
+
+static void send(struct client *cl, struct pl_msg *m)
+{
+    pl_buf_clear(&cl->scratch);
+    if (pl_msg_encode(m, pl_sim_now_ms(cl->all->sim), &cl->scratch)) abort();
+    pl_sim_peer_send(cl->peer, cl->scratch.data, cl->scratch.len);
+    cl->all->sent++;
+    pl_msg_unref(&m);
+}
+
+static struct pl_msg *message(const struct pl_type *type, const char *id)
+{
+    struct pl_msg *m = pl_msg_create(type);
+    m->env.v = 1;
+    m->env.has_id = true;
+    m->env.id = pl_msg_str(m, pl_str_of(id));
+    return m;
+}
+
+static void ask(struct client *cl, struct asked *a)
+{
+    static struct pl_str tools[] = {PL_STR("calculator")};
+    struct pl_msg *m = message(&pl_chat_request_type, a->id);
+    struct pl_chat_request *q = m->body;
+    char text[64];
+    snprintf(text, sizeof text, "say %s", a->id);
+    m->env.has_session = true;
+    m->env.session = pl_msg_str(m, pl_str_of(a->session));
+    q->has_text = true;
+    q->text = pl_msg_str(m, pl_str_of(text));
+    q->temperature = 0;
+    q->max_tokens = 128;
+    q->has_tools = a->tools;
+    q->tools = a->tools ? tools : NULL;
+    q->tools_count = a->tools;
+    q->resume_from = a->next_seq;
+    a->sent_ms = pl_sim_now_ms(cl->all->sim);
+    send(cl, m);
+}
+
+static void rate(struct client *cl, struct asked *a)
+{
+    char id[48];
+    snprintf(id, sizeof id, "rate-%s", a->id);
+    struct pl_msg *m = message(&pl_feedback_add_type, id);
+    struct pl_feedback_add *f = m->body;
+    f->turn = pl_msg_str(m, pl_str_of(a->turn));
+    f->stars = a->stars;
+    a->rated = true;
+    a->sent_ms = pl_sim_now_ms(cl->all->sim);
+    send(cl, m);
+}
+
+static void plain(struct client *cl, const struct pl_type *type, const struct asked *a)
+{
+    struct pl_msg *m = message(type, a->id);
+    if (type == &pl_chat_resume_type) ((struct pl_chat_resume *)m->body)->resume_from = a->next_seq;
+    send(cl, m);
+}
+
+static void rubbish(struct client *cl)
+{
+    uint8_t bytes[48];
+    size_t n = 1 + pl_sim_random(cl->all->sim) % sizeof bytes;
+    for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)pl_sim_random(cl->all->sim);
+    pl_sim_peer_send(cl->peer, bytes, n);
+}
+
+/* A client owns the requests whose number is its own modulo the number of clients. */
+static void work(struct client *cl)
+{
+    struct clients *c = cl->all;
+    uint64_t now = pl_sim_now_ms(c->sim);
+    uint32_t busy = 0;
+    for (uint32_t i = cl->number; i < c->n_asked && busy < IN_FLIGHT * 2; i += c->n_peers) {
+        struct asked *a = &c->asked[i];
+        bool rating_open = a->rated && !a->rate_acknowledged && !a->refused;
+        if (a->done && !rating_open) continue;
+        busy++;
+        bool fresh = a->sent_ms == 0;
+        if (!fresh && now - a->sent_ms < PATIENCE_MS) continue;
+        if (a->done)
+            rate(cl, a);
+        else if (!fresh && a->accepted && chance(c, 3))
+            plain(cl, &pl_chat_resume_type, a), a->sent_ms = now;
+        else
+            ask(cl, a);
+        if (!c->quiet && chance(c, 12)) ask(cl, a);
+        if (!c->quiet && chance(c, 25)) plain(cl, &pl_chat_cancel_type, a), a->cancelled = true;
+    }
+    if (!c->quiet && chance(c, 20)) rubbish(cl);
+    if (!c->quiet && chance(c, 20)) plain(cl, &pl_ping_type, &c->asked[cl->number]);
+}
+
+static void tick(struct pl_sim_peer *p, void *arg)
+{
+    struct client *cl = arg;
+    work(cl);
+    if (clients_open(cl->all)) pl_sim_peer_timer(p, TICK_MS);
+}
+
+static struct asked *find(struct clients *c, struct pl_str id)
+{
+    for (uint32_t i = 0; i < c->n_asked; i++)
+        if (pl_str_is(id, c->asked[i].id)) return &c->asked[i];
+    return NULL;
+}
+
+static void on_delta(struct clients *c, struct asked *a, const struct pl_chat_delta *d)
+{
+    uint32_t h = 1 + d->kind;
+    for (uint32_t i = 0; i < d->text.len; i++) h = h * 31 + (unsigned char)d->text.ptr[i];
+    uint16_t mark = (uint16_t)(h | 1);
+    if (d->seq >= CLIENT_DELTAS_MAX) return;
+    if (a->deltas[d->seq] && a->deltas[d->seq] != mark)
+        clients_violation(c, "%s: delta %u changed", a->id, d->seq);
+    a->deltas[d->seq] = mark;
+    while (a->next_seq < CLIENT_DELTAS_MAX && a->deltas[a->next_seq]) a->next_seq++;
+}
+
+static void on_done(struct client *cl, struct asked *a, const struct pl_chat_done *d)
+{
+    struct clients *c = cl->all;
+    char text[TEXT_LIMIT + 1], turn[72];
+    snprintf(text, sizeof text, "%.*s", (int)(d->text.len > TEXT_LIMIT ? TEXT_LIMIT : d->text.len),
+             d->text.ptr ? d->text.ptr : "");
+    snprintf(turn, sizeof turn, "%.*s", PL_STR_FMT(d->turn));
+    if (a->done && (strcmp(a->text, text) != 0 || strcmp(a->turn, turn) != 0))
+        clients_violation(c, "%s: answered twice, differently: '%s' then '%s'", a->id, a->text, text);
+    if (a->done) return;
+    a->done = true;
+    strcpy(a->text, text);
+    strcpy(a->turn, turn);
+    snprintf(a->finish, sizeof a->finish, "%s", pl_chat_done_finish_reason_name(d->finish_reason));
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_CANCELLED && !a->cancelled)
+        clients_violation(c, "%s: cancelled by nobody", a->id);
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_ERROR)
+        clients_violation(c, "%s: failed: %.*s", a->id, PL_STR_FMT(d->error));
+    if (!c->quiet && chance(c, 4)) {
+        a->stars = 1 + (uint32_t)(pl_sim_random(c->sim) % 5);
+        rate(cl, a);
+    }
+}
+
+static void receive(struct pl_sim_peer *p, const void *bytes, size_t len, void *arg)
+{
+    struct client *cl = arg;
+    struct clients *c = cl->all;
+    struct pl_msg *m = NULL;
+    struct pl_err err = {0};
+    c->received++;
+    if (pl_msg_decode(bytes, len, 0, 1 << 24, &m, NULL, &err)) {
+        clients_violation(c, "undecodable answer: %s: %s", err.field, err.text);
+        return;
+    }
+    struct pl_str id = m->env.correlation;
+    bool rating = id.len > 5 && memcmp(id.ptr, "rate-", 5) == 0;
+    if (rating) id = (struct pl_str){id.ptr + 5, id.len - 5};
+    struct asked *a = find(c, id);
+    if (a && !rating) {
+        if (PL_BODY(m, chat_accepted)) a->accepted = true;
+        if (PL_BODY(m, chat_delta)) on_delta(c, a, m->body);
+        if (PL_BODY(m, chat_done)) on_done(cl, a, m->body);
+    }
+    if (a && PL_BODY(m, feedback_stored)) a->rate_acknowledged = true;
+    if (PL_BODY(m, chat_error)) {
+        const struct pl_chat_error *e = m->body;
+        c->errors++;
+        if (a && rating && pl_str_is(e->code, "not_found"))
+            a->refused = true; /* the turn of a request cancelled early */
+        if (a && !rating && a->accepted && !pl_str_is(e->code, "unavailable") &&
+            !pl_str_is(e->code, "overloaded") && !pl_str_is(e->code, "storage") &&
+            !pl_str_is(e->code, "not_found"))
+            clients_violation(c, "%s: accepted, then refused: %.*s", a->id, PL_STR_FMT(e->code));
+    }
+    pl_msg_unref(&m);
+}
+
+int clients_create(struct clients *c, struct pl_sim *sim, uint32_t requests, uint32_t peers,
+                   uint32_t sessions)
+{
+    memset(c, 0, sizeof *c);
+    c->sim = sim;
+    c->n_asked = requests;
+    c->n_peers = peers;
+    c->n_sessions = sessions;
+    c->asked = calloc(requests, sizeof *c->asked);
+    c->client = calloc(peers, sizeof *c->client);
+    if (!c->asked || !c->client) return -PL_E_NO_MEMORY;
+    for (uint32_t i = 0; i < requests; i++) {
+        struct asked *a = &c->asked[i];
+        snprintf(a->id, sizeof a->id, "q%u", i);
+        snprintf(a->session, sizeof a->session, "dialogue-%u", (unsigned)(i % sessions));
+        a->tools = pl_sim_random(sim) % 8 == 0;
+    }
+    for (uint32_t i = 0; i < peers; i++) {
+        struct client *cl = &c->client[i];
+        cl->all = c;
+        cl->number = i;
+        cl->peer = pl_sim_peer(sim, 0, receive, tick, cl);
+        if (!cl->peer) return -PL_E_NO_MEMORY;
+        pl_sim_peer_timer(cl->peer, 1 + i);
+    }
+    return 0;
+}
+
+void clients_destroy(struct clients *c)
+{
+    for (uint32_t i = 0; c->client && i < c->n_peers; i++) pl_buf_finish(&c->client[i].scratch);
+    free(c->client);
+    free(c->asked);
+}
+
+uint32_t clients_open(const struct clients *c)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < c->n_asked; i++) {
+        const struct asked *a = &c->asked[i];
+        open += !a->done || (a->rated && !a->rate_acknowledged && !a->refused);
+    }
+    return open;
+}
