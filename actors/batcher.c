@@ -12,7 +12,6 @@
  * ever. */
 #include "actors/batcher.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* LOST_MOST is below the restarts that supervisors allow (10), so that a deadly prompt ends before the node

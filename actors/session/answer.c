@@ -168,21 +168,33 @@ int pl__answer_tokens(struct pl_actor *self, struct session *s, const struct pl_
 
 /* --- between rounds --- */
 
-static int continue_with(struct session *s, struct request *r, const char *role, const struct pl_str *texts,
-                         uint32_t n, struct pl_ids *out)
+static struct pl_chat_message message(const char *role, struct pl_str content)
 {
-    struct pl_chat_message messages[PL_TOOL_CALLS_MAX];
-    struct pl_err err = {0};
-    for (uint32_t i = 0; i < n; i++)
-        messages[i] = (struct pl_chat_message){role, texts[i].ptr ? texts[i].ptr : "", texts[i].len};
-    return pl_template_continue(s->opts->model->chat_template, r->ended, messages, n, out, &err);
+    return (struct pl_chat_message){role, content.ptr ? content.ptr : "", content.len};
 }
 
+/* Appends the results of the last calls, what is asked with them when HINT is no NULL, and the opening of the
+ * next reply. */
+static int add_results(struct session *s, struct request *r, const struct pl_str *hint)
+{
+    struct pl_chat_message messages[PL_TOOL_CALLS_MAX + 1];
+    struct pl_err err = {0};
+    uint32_t n = 0;
+    for (uint32_t i = r->call_tool; i < r->n_tools; i++) messages[n++] = message("tool", r->tools[i].result);
+    if (hint) messages[n++] = message("user", *hint);
+    return pl_template_continue(s->opts->model->chat_template, r->ended_before_results, messages, n,
+                                &r->after, &err);
+}
+
+/* A call that says again what was called or what came of it is no new one. Asked once more, the model may
+ * have its way with a result (a chain of calls of one tool), not with the same call. */
 static bool call_is_new(const struct request *r, const struct pl_found_call *c)
 {
-    for (uint32_t i = 0; i < r->n_tools; i++)
-        if (pl_str_eq(r->tools[i].tool, c->name) && pl_str_eq(r->tools[i].arguments, c->arguments))
-            return false;
+    for (uint32_t i = 0; i < r->n_tools; i++) {
+        if (!pl_str_eq(r->tools[i].tool, c->name)) continue;
+        if (pl_str_eq(r->tools[i].arguments, c->arguments)) return false;
+        if (!r->hinted && pl_round_call_holds_only(c, r->tools[i].result)) return false;
+    }
     return true;
 }
 
@@ -226,14 +238,14 @@ static int call_tools(struct pl_actor *self, struct session *s, struct request *
     return 0;
 }
 
-/* The model said nothing of its own after a tool's result: what it said is dropped, and it is asked once
- * more. */
+/* The model said nothing of its own after a tool's result: what it said is taken out of the prompt, because
+ * a small model goes on repeating what it reads there, and it is asked once more. */
 static int ask_once_more(struct pl_actor *self, struct session *s, struct request *r)
 {
     struct pl_str hint = pl_str_of(s->opts->tool_hint && *s->opts->tool_hint ? s->opts->tool_hint : HINT);
     r->hinted = true;
-    int rc = pl_ids_append(&r->after, r->round_ids.ids, r->round_ids.count);
-    if (!rc) rc = continue_with(s, r, "user", &hint, 1, &r->after);
+    r->after.count = r->before_results;
+    int rc = add_results(s, r, &hint);
     return rc ? rc : begin_round(self, s, r);
 }
 
@@ -297,15 +309,12 @@ int pl__answer_round_done(struct pl_actor *self, struct session *s, const struct
 
 static int all_results(struct pl_actor *self, struct session *s, struct request *r)
 {
-    struct pl_str results[PL_TOOL_CALLS_MAX];
-    uint32_t n = r->n_tools - r->call_tool;
     size_t before = r->after.count;
-    for (uint32_t i = 0; i < n; i++) {
-        results[i] = r->tools[r->call_tool + i].result;
-        r->repeats[r->n_repeats++] = results[i];
-    }
+    for (uint32_t i = r->call_tool; i < r->n_tools; i++) r->repeats[r->n_repeats++] = r->tools[i].result;
     int rc = pl_ids_append(&r->after, r->round_ids.ids, r->round_ids.count);
-    if (!rc) rc = continue_with(s, r, "tool", results, n, &r->after);
+    r->before_results = r->after.count;
+    r->ended_before_results = r->ended;
+    if (!rc) rc = add_results(s, r, NULL);
     if (!rc) rc = pl_ids_append(&r->stored, r->after.ids + before, r->after.count - before);
     r->rounds++;
     r->ended = false;

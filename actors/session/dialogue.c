@@ -88,6 +88,10 @@ static int load_failed(struct pl_actor *self, struct session *s, struct dialogue
     pl_log(self, PL_LOG_ERROR, "session_not_loaded", "code=%s session=%.*s", pl_error_name(code),
            PL_STR_FMT(d->session));
     if (!r) return 0;
+    if (code != PL_E_CORRUPT) { /* it passes: the promise waits */
+        pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_LOAD, r->number);
+        return 0;
+    }
     r->finish = PL_CHAT_DONE_FINISH_REASON_ERROR;
     r->error = code;
     return pl__answer_commit(self, s, r, false);

@@ -148,41 +148,65 @@ int pl__request_done(struct pl_actor *self, struct session *s, struct request *r
     return rc;
 }
 
-/* --- replay from the store --- */
+/* --- from the store --- */
 
 static int replay(struct pl_actor *self, struct session *s, const struct pl_msg *asked, uint32_t from,
-                  struct pl_bin value)
+                  const struct pl_rec_request *record)
 {
     struct pl_arena arena = {0};
-    struct pl_rec_request record;
     struct pl_chat_done done;
-    pl_rec_request_type.init(&record);
     pl_chat_done_type.init(&done);
-    struct pl_cursor c = {value.ptr, value.ptr + value.len};
-    struct pl_err err = {0};
-    int rc = pl_rec_request_type.decode(&c, &arena, &record, &err);
-    struct pl_cursor dc = {record.done.ptr, record.done.ptr + record.done.len};
-    if (!rc && record.has_done) rc = pl_chat_done_type.decode(&dc, &arena, &done, &err);
-    if (rc || !record.has_done) {
-        rc = pl__session_refuse(self, asked, PL_E_CORRUPT, "id", "the stored answer is damaged");
-        goto out;
+    struct pl_cursor c = {record->done.ptr, record->done.ptr + record->done.len};
+    int rc = record->has_done ? pl_chat_done_type.decode(&c, &arena, &done, NULL) : -PL_E_CORRUPT;
+    if (rc) {
+        pl_arena_finish(&arena);
+        return pl__session_refuse(self, asked, PL_E_CORRUPT, "id", "the stored answer is damaged");
     }
     struct subscriber to = {.asked = (struct pl_msg *)asked, .from = from};
-    for (uint32_t i = 0; !rc && record.has_deltas && i < record.deltas_count; i++)
-        rc = send_delta(self, &to, i, &record.deltas[i]);
+    for (uint32_t i = 0; !rc && record->has_deltas && i < record->deltas_count; i++)
+        rc = send_delta(self, &to, i, &record->deltas[i]);
     if (!rc) rc = send_done(self, asked, &done);
     pl_counter_add(s->replayed_total, 1);
-out:
     pl_arena_finish(&arena);
     return rc;
 }
 
-static int replay_all(struct pl_actor *self, struct session *s, struct request *r, struct pl_bin value)
+/* The id's record is on disk. Answered: ASKED gets the answer. Only promised, and unknown here (the store did
+ * not say that the promise was written): it is taken up now. */
+static int serve_stored(struct pl_actor *self, struct session *s, const struct pl_msg *asked, uint32_t from,
+                        struct pl_bin value)
+{
+    struct pl_arena arena = {0};
+    struct pl_rec_request record;
+    struct request *r = NULL;
+    pl_rec_request_type.init(&record);
+    struct pl_cursor c = {value.ptr, value.ptr + value.len};
+    int rc = pl_rec_request_type.decode(&c, &arena, &record, NULL);
+    if (rc == -PL_E_INVALID)
+        rc = pl__session_refuse(self, asked, PL_E_CORRUPT, "id", "the stored request is damaged");
+    else if (rc == 0 && record.state == PL_REC_REQUEST_STATE_DONE)
+        rc = replay(self, s, asked, from, &record);
+    else if (rc == 0)
+        rc = pl__request_recover(self, s, &record, &r);
+    if (rc == 0 && r) rc = subscribe(self, s, r, asked, from);
+    pl_arena_finish(&arena);
+    return rc;
+}
+
+/* R, still being looked up, turns out to be stored: it gives way to what is on disk. */
+static int give_way(struct pl_actor *self, struct session *s, struct request *r, struct pl_bin value)
 {
     int rc = 0;
-    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next)
-        rc = replay(self, s, sub->asked, sub->from, value);
+    struct subscriber *subs = r->subscribers;
+    r->subscribers = NULL;
     pl__request_free(self, s, r);
+    while (subs) {
+        struct subscriber *sub = subs;
+        subs = sub->next;
+        if (!rc) rc = serve_stored(self, s, sub->asked, sub->from, value);
+        pl_msg_unref(&sub->asked);
+        free(sub);
+    }
     return rc;
 }
 
@@ -254,7 +278,7 @@ static int write_promise(struct pl_actor *self, struct session *s, struct reques
     record->accepted_seq = s->next_accepted++;
     PL_NEW(m, w, store_write);
     if (!m) return -PL_E_NO_MEMORY;
-    w->ops = pl_msg_alloc(m, 2 * sizeof *w->ops);
+    w->ops = pl_msg_alloc(m, 3 * sizeof *w->ops);
     struct pl_bin value = {0};
     if (!w->ops || encode_into(m, &pl_rec_request_type, record, &value)) {
         pl_msg_unref(&m);
@@ -271,6 +295,10 @@ static int write_promise(struct pl_actor *self, struct session *s, struct reques
                                      .key = pl_key_join(m, NULL, 0, record->accepted_seq, 8),
                                      .has_value = true,
                                      .value = pl_msg_bin(m, r->key.ptr, r->key.len)};
+    if (r->has_orphan)
+        w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
+                                                      .family = PL_STR(PL_FAMILY_PENDING),
+                                                      .key = pl_key_join(m, NULL, 0, r->orphan_seq, 8)};
     r->state = REQ_ACCEPTING;
     join_line(s, r);
     return pl__session_store(self, s, &m, &(struct store_op){.done = accepted, .request = r});
@@ -368,6 +396,23 @@ void pl__request_begin_head(struct pl_actor *self, struct request *r)
     head->created_ms = head->updated_ms = pl_wall_ms(self);
 }
 
+/* A promise on disk that nobody was told of: the store went down between writing it and saying so. The
+ * request is accepted anew, with a new place in the order, and the old promise is taken back in the same
+ * batch. */
+static bool is_orphan(struct request *r, struct pl_bin value)
+{
+    struct pl_arena arena = {0};
+    struct pl_rec_request stored;
+    pl_rec_request_type.init(&stored);
+    struct pl_cursor c = {value.ptr, value.ptr + value.len};
+    bool orphan = pl_rec_request_type.decode(&c, &arena, &stored, NULL) == 0 &&
+                  stored.state == PL_REC_REQUEST_STATE_ACCEPTED;
+    r->has_orphan = orphan;
+    r->orphan_seq = stored.accepted_seq;
+    pl_arena_finish(&arena);
+    return orphan;
+}
+
 static int looked_up(struct pl_actor *self, struct session *s, struct store_op *op,
                      const struct pl_msg *reply, int code)
 {
@@ -380,7 +425,7 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         pl__request_refused(self, s, r, &err);
         return 0;
     }
-    if (v->rows[0].found) return replay_all(self, s, r, v->rows[0].value);
+    if (v->rows[0].found && !is_orphan(r, v->rows[0].value)) return give_way(self, s, r, v->rows[0].value);
     struct pl_rec_session *head = d->head->body;
     if (v->rows[1].found && !d->stored) {
         struct pl_cursor c = {v->rows[1].value.ptr, v->rows[1].value.ptr + v->rows[1].value.len};
@@ -475,15 +520,20 @@ static int look_up(struct pl_actor *self, struct session *s, struct request *r)
     return pl__session_store(self, s, &m, &(struct store_op){.done = looked_up, .request = r});
 }
 
-static struct request *find(struct session *s, const struct pl_msg *m)
+static struct request *find_named(struct session *s, struct pl_str tenant, struct pl_str id)
 {
     PL_NEW(tmp, unused, ping);
     (void)unused;
     if (!tmp) return NULL;
-    struct pl_bin key = pl_key_join(tmp, (struct pl_str[]){m->env.tenant, m->env.id}, 2, 0, 0);
+    struct pl_bin key = pl_key_join(tmp, (struct pl_str[]){tenant, id}, 2, 0, 0);
     struct request *r = key.ptr ? pl_map_get(&s->requests, key.ptr, key.len) : NULL;
     pl_msg_unref(&tmp);
     return r;
+}
+
+static struct request *find(struct session *s, const struct pl_msg *m)
+{
+    return find_named(s, m->env.tenant, m->env.id);
 }
 
 int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m)
@@ -515,10 +565,15 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
 
 /* After a crash: the promise is on disk already; there are no subscribers until somebody asks for the id
  * again. */
-int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *stored)
+int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *stored,
+                        struct request **out)
 {
-    struct request *r = request_create(s, stored->tenant, stored->id);
+    struct request *r = find_named(s, stored->tenant, stored->id);
+    if (out) *out = r;
+    if (r) return 0;
+    r = request_create(s, stored->tenant, stored->id);
     if (!r) return -PL_E_NO_MEMORY;
+    if (out) *out = r;
     struct pl_rec_request *record = r->record->body;
     r->asked = pl_msg_create(&pl_chat_request_type);
     if (!r->asked) return -PL_E_NO_MEMORY;
@@ -553,7 +608,7 @@ static int attached(struct pl_actor *self, struct session *s, struct store_op *o
     struct request *r = find(s, op->asked); /* it may have come while we read */
     if (r) return subscribe(self, s, r, op->asked, op->count);
     if (v->rows_count == 1 && v->rows[0].found)
-        return replay(self, s, op->asked, op->count, v->rows[0].value);
+        return serve_stored(self, s, op->asked, op->count, v->rows[0].value);
     return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "id", "there is no request with this id");
 }
 

@@ -1,5 +1,6 @@
 #include "actors/session/round.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include "kernels/utf8.h"
 
@@ -202,6 +203,27 @@ bool pl_round_only_repeats(const struct pl_round *r)
         if (is_wrapped(rest) && s.len && memmem(rest.ptr, rest.len, s.ptr, s.len)) return true;
     }
     return false;
+}
+
+static bool value_is(const json_t *value, struct pl_str text)
+{
+    if (json_is_string(value)) {
+        struct pl_str s = {json_string_value(value), (uint32_t)json_string_length(value)};
+        return pl_str_eq(trim(s), trim(text));
+    }
+    char *dumped = json_is_number(value) ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+    bool same = dumped && pl_str_eq(pl_str_of(dumped), trim(text));
+    free(dumped);
+    return same;
+}
+
+bool pl_round_call_holds_only(const struct pl_found_call *c, struct pl_str text)
+{
+    json_t *arguments = json_loadb(c->arguments.ptr, c->arguments.len, 0, NULL);
+    bool only = json_object_size(arguments) == 1 &&
+                value_is(json_object_iter_value(json_object_iter(arguments)), text);
+    json_decref(arguments);
+    return only;
 }
 
 void pl_round_finish(struct pl_round *r)

@@ -50,6 +50,8 @@ int pl_round_end(struct pl_round *r);
 /* True when nothing was emitted and the rest is empty or only repeats one of o.repeats. After pl_round_end.
  */
 bool pl_round_only_repeats(const struct pl_round *r);
+/* True when the only argument of C is TEXT: a call on a result alone says that result again. */
+bool pl_round_call_holds_only(const struct pl_found_call *c, struct pl_str text);
 void pl_round_finish(struct pl_round *r);
 
 #endif

@@ -42,6 +42,29 @@ static int store_reply(struct pl_actor *self, struct session *s, uint64_t token,
     return rc;
 }
 
+/* The store began anew: what it had taken and not answered is lost, or done, and nobody will say which. */
+struct tokens {
+    uint64_t *all;
+    uint32_t n;
+};
+
+static void collect_token(const void *key, uint32_t len, void *value, void *arg)
+{
+    struct tokens *t = arg;
+    memcpy(&t->all[t->n++], key, sizeof *t->all);
+}
+
+static int store_down(struct pl_actor *self, struct session *s)
+{
+    struct tokens t = {.all = calloc(pl_map_count(&s->ops) + 1, sizeof *t.all)};
+    if (!t.all) return -PL_E_NO_MEMORY;
+    pl_map_each(&s->ops, collect_token, &t);
+    int rc = 0;
+    for (uint32_t i = 0; i < t.n && rc == 0; i++) rc = store_reply(self, s, t.all[i], NULL, PL_E_UNAVAILABLE);
+    free(t.all);
+    return rc;
+}
+
 static void free_op(const void *key, uint32_t len, void *value, void *arg)
 {
     struct store_op *op = value;
@@ -121,7 +144,10 @@ static int recovery_records(struct pl_actor *self, struct session *s, struct sto
                             const struct pl_msg *reply, int code)
 {
     const struct pl_store_values *v = reply ? PL_BODY(reply, store_values) : NULL;
-    if (!v) return -code;
+    if (!v) {
+        pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_RECOVER, 0);
+        return 0;
+    }
     for (uint32_t i = 0; i < v->rows_count; i++) {
         if (!v->rows[i].found) continue;
         struct pl_arena arena = {0};
@@ -131,7 +157,7 @@ static int recovery_records(struct pl_actor *self, struct session *s, struct sto
         struct pl_err err = {0};
         int rc = pl_rec_request_type.decode(&c, &arena, &record, &err);
         if (rc == 0 && record.state == PL_REC_REQUEST_STATE_ACCEPTED)
-            rc = pl__request_recover(self, s, &record);
+            rc = pl__request_recover(self, s, &record, NULL);
         if (rc == -PL_E_INVALID) {
             pl_log(self, PL_LOG_ERROR, "damaged_request", "field=%s text=%s", err.field, err.text);
             rc = 0;
@@ -241,6 +267,7 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     s->next_call = pl_random_u64(self) >> 1;
     s->next_token = pl_random_u64(self) >> 1;
     make_metrics(self, s);
+    pl_monitor(self, "store");
     pl_monitor(self, "batcher");
     pl_monitor(self, "tools");
     return recovery_scan(self, s, (struct pl_bin){NULL, 0});
@@ -321,6 +348,7 @@ static int timer(struct pl_actor *self, struct session *s, const struct pl_sys_t
     if (!r) return 0;
     if (t->kind == PL_SESSION_TIMER_RESUBMIT)
         return r->state == REQ_GENERATING ? pl__answer_resubmit(self, s, r) : 0;
+    if (t->kind == PL_SESSION_TIMER_LOAD) return pl__dialogue_next(self, s, r->dialogue);
     if (t->kind == PL_SESSION_TIMER_COMMIT) return pl__answer_commit(self, s, r, r->as_turn);
     return pl__request_deadline(self, s, r);
 }
@@ -356,6 +384,7 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
     case PL_T_SYS_UP:
         return pl_str_is(((struct pl_sys_up *)m->body)->actor, "batcher") ? batcher_up(self, s) : 0;
     case PL_T_SYS_DOWN:
+        return pl_str_is(((struct pl_sys_down *)m->body)->actor, "store") ? store_down(self, s) : 0;
     case PL_T_SYS_STOP:
         return 0;
     case PL_T_SYS_UNDELIVERED:

@@ -44,7 +44,8 @@ enum pl_session_timer {
     PL_SESSION_TIMER_DEADLINE = 1,
     PL_SESSION_TIMER_COMMIT,
     PL_SESSION_TIMER_RECOVER,
-    PL_SESSION_TIMER_RESUBMIT
+    PL_SESSION_TIMER_RESUBMIT,
+    PL_SESSION_TIMER_LOAD
 };
 enum request_state { REQ_LOOKUP, REQ_ACCEPTING, REQ_WAITING, REQ_GENERATING, REQ_CALLING, REQ_COMMITTING };
 
@@ -81,8 +82,10 @@ struct request {
     struct subscriber *subscribers;
     uint64_t deadline_ms, deadline_timer;
     bool cancelled, recovered;
-    bool as_turn; /* COMMITTING: the answer becomes a turn */
-    bool in_line; /* stands in its dialogue's line */
+    bool as_turn;        /* COMMITTING: the answer becomes a turn */
+    bool has_orphan;     /* an earlier promise of this id, of which nobody was told, is to be taken back */
+    uint64_t orphan_seq; /* its accepted_seq */
+    bool in_line;        /* stands in its dialogue's line */
 
     /* the answer so far */
     struct pl_msg
@@ -109,9 +112,11 @@ struct request {
     uint32_t n_repeats;
     struct pl_ids round_ids; /* sampled in this round */
     uint32_t calls_done;
-    uint64_t call;      /* number of the first tool.call of this round */
-    uint32_t call_tool; /* its index in tools[] */
-    size_t tail;        /* of prompt: where this turn's own messages begin */
+    uint64_t call;             /* number of the first tool.call of this round */
+    uint32_t call_tool;        /* its index in tools[] */
+    size_t before_results;     /* of after: where the last results begin */
+    bool ended_before_results; /* the id before them is an end token */
+    size_t tail;               /* of prompt: where this turn's own messages begin */
     struct pl_usage usage;
     enum pl_chat_done_finish_reason finish;
     int error;
@@ -166,7 +171,9 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
 int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl_msg *m,
                        uint32_t from); /* resume */
 int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl_msg *m);
-int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *record);
+/* Takes up a promise that is on disk; one that is known already is left alone. *OUT (may be NULL) gets it. */
+int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *record,
+                        struct request **out);
 int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind,
                       struct pl_str text);
 int pl__request_deadline(struct pl_actor *self, struct session *s, struct request *r);

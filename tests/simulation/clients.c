@@ -12,8 +12,26 @@ void clients_violation(struct clients *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    if (c->violations++ == 0) vsnprintf(c->why, sizeof c->why, fmt, ap);
+    char why[sizeof c->why];
+    vsnprintf(why, sizeof why, fmt, ap);
     va_end(ap);
+    if (c->violations++ == 0) memcpy(c->why, why, sizeof why);
+    if (c->verbose) fprintf(stderr, "violation: %s\n", why);
+}
+
+static bool is_open(const struct asked *a)
+{
+    return !a->done || (a->rated && !a->rate_acknowledged && !a->refused);
+}
+
+void clients_complain_of_open(struct clients *c)
+{
+    for (uint32_t i = 0; i < c->n_asked; i++) {
+        const struct asked *a = &c->asked[i];
+        if (is_open(a))
+            clients_violation(c, "%s of %s never came to rest: accepted %d, deltas %u, done %d, rated %d",
+                              a->id, a->session, a->accepted, a->next_seq, a->done, a->rated);
+    }
 }
 
 static uint32_t chance(struct clients *c, uint32_t one_in)
@@ -236,9 +254,6 @@ void clients_destroy(struct clients *c)
 uint32_t clients_open(const struct clients *c)
 {
     uint32_t open = 0;
-    for (uint32_t i = 0; i < c->n_asked; i++) {
-        const struct asked *a = &c->asked[i];
-        open += !a->done || (a->rated && !a->rate_acknowledged && !a->refused);
-    }
+    for (uint32_t i = 0; i < c->n_asked; i++) open += is_open(&c->asked[i]);
     return open;
 }

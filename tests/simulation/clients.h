@@ -29,7 +29,8 @@ struct clients {
     } * client;
     uint64_t sent, received, errors, violations;
     char why[256];
-    bool quiet; /* only finish what was begun */
+    bool verbose; /* print every violation */
+    bool quiet;   /* only finish what was begun */
 };
 
 int clients_create(struct clients *c, struct pl_sim *sim, uint32_t requests, uint32_t peers,
@@ -37,6 +38,8 @@ int clients_create(struct clients *c, struct pl_sim *sim, uint32_t requests, uin
 void clients_destroy(struct clients *c);
 /* Requests that are not answered yet. */
 uint32_t clients_open(const struct clients *c);
+/* A violation for each of them. */
+void clients_complain_of_open(struct clients *c);
 void clients_violation(struct clients *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

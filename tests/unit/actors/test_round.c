@@ -185,6 +185,24 @@ START_TEST(a_repeated_result_is_held_and_recognised)
 }
 END_TEST
 
+START_TEST(a_call_on_nothing_but_a_result_is_recognised)
+{
+    const struct {
+        const char *arguments;
+        bool only;
+    } cases[] = {
+        {"{\"expression\":\"42\"}", true},      {"{\"expression\":\" 42\\n\"}", true},
+        {"{\"expression\":42}", true},          {"{\"expression\":\"42+1\"}", false},
+        {"{\"expression\":\"\"}", false},       {"{\"expression\":[42]}", false},
+        {"{\"a\":\"42\",\"b\":\"42\"}", false}, {"{}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pl_found_call c = {PL_STR("calculator"), pl_str_of(cases[i].arguments)};
+        ck_assert_msg(pl_round_call_holds_only(&c, PL_STR("42")) == cases[i].only, "%s", cases[i].arguments);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("round");
@@ -200,6 +218,7 @@ static Suite *suite(void)
     PL_TEST(tc, a_tool_call_is_no_text);
     PL_TEST(tc, text_that_looks_like_a_call_is_text_without_tools);
     PL_TEST(tc, a_repeated_result_is_held_and_recognised);
+    PL_TEST(tc, a_call_on_nothing_but_a_result_is_recognised);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -81,7 +81,7 @@ START_TEST(stores_of_every_instruction_set_are_the_softwares)
             continue;
         }
         uint64_t seed = pl_test_seed(3);
-        for (int i = 0; i < 100000; i++) {
+        for (int i = 0; i < 20000; i++) {
             float x[N];
             uint16_t out[N];
             for (int k = 0; k < N; k++) x[k] = sample(&seed);
