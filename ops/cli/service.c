@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "ops/daemon/options.h"
 
 enum { CALL_MS = 30000, PATH_BYTES = 1024 };
@@ -73,23 +74,41 @@ static int show(const struct cli *c, const struct pl_pong *p)
     return p->ready ? CLI_OK : CLI_FAILED;
 }
 
-/* Asks until the model is loaded or the time is over; between two questions it listens, which nothing
- * answers. */
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* One question; *OVER when nothing is left to wait for. */
+static int ask_once(const struct cli *c, struct pl_client *client, uint64_t until_ms, bool *over)
+{
+    struct pl_ping ping;
+    struct pl_reply pong = {0};
+    struct pl_err err = {0};
+    uint64_t now = now_ms(), left = until_ms > now ? until_ms - now : 0;
+    pl_ping_type.init(&ping);
+    int rc = pl_client_call(client, &pl_ping_type, &ping, NULL, &pl_pong_type, (int)left + 100, &pong, &err);
+    const struct pl_pong *p = rc ? NULL : PL_REPLY(&pong, pong);
+    int code = rc ? cli_client_error(rc, &err) : CLI_OK;
+    *over = !p || p->ready || now_ms() >= until_ms;
+    if (p && *over) code = show(c, p);
+    pl_reply_finish(&pong);
+    return code;
+}
+
+/* Asks until the model is loaded or the time is over; between two questions it listens, though nothing is to
+ * come. */
 static int run_ping(const struct cli *c)
 {
     struct pl_client *client = NULL;
-    struct pl_ping ping;
+    uint64_t until_ms = now_ms() + (uint64_t)(pl_config_f64(c->options, "wait") * 1000);
     int code = cli_connect(c, false, &client);
-    pl_ping_type.init(&ping);
-    for (double left = pl_config_f64(c->options, "wait") * 10; !code; left--) {
-        struct pl_reply pong = {0}, none = {0};
-        code = cli_call(client, &pl_ping_type, &ping, NULL, &pl_pong_type, &pong);
-        const struct pl_pong *p = code ? NULL : PL_REPLY(&pong, pong);
-        bool over = p && (p->ready || left <= 0);
-        if (over) code = show(c, p);
-        pl_reply_finish(&pong);
-        if (over) break;
-        pl_client_receive(client, NULL, 100, &none, NULL);
+    for (bool over = code != CLI_OK; !over;) {
+        struct pl_reply none = {0};
+        code = ask_once(c, client, until_ms, &over);
+        if (!over) pl_client_receive(client, NULL, 100, &none, NULL);
         pl_reply_finish(&none);
     }
     pl_client_destroy(&client);

@@ -37,8 +37,10 @@ struct daemon {
 
 static int complain(const struct pl_err *err)
 {
-    fprintf(stderr, "parlanced: %s%s%s (%s)\n", err->field[0] ? err->field : "", err->field[0] ? ": " : "",
-            err->text, pl_error_name(err->code));
+    size_t len = strlen(err->field);
+    bool named = len == 0 || strncmp(err->text, err->field, len) == 0;
+    fprintf(stderr, "parlanced: %s%s%s (%s)\n", named ? "" : err->field, named ? "" : ": ", err->text,
+            pl_error_name(err->code));
     return err->code == PL_E_INVALID || err->code == PL_E_FORBIDDEN ? 2 : 1;
 }
 

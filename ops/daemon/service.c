@@ -116,7 +116,16 @@ static int read_sizes(struct pl_service *s, const struct pl_gguf *g, struct pl_e
     return 0;
 }
 
-static int read_model(struct pl_service *s, bool digest, struct pl_err *err)
+/* The executor's child would find the same, but as an end that its supervisor tries again. */
+static int check_weights(struct pl_service *s, const char *path, struct pl_err *err)
+{
+    struct pl_model *m = NULL;
+    int rc = pl_model_open(path, (enum pl_isa)pl_isa_parse(pl_config_str(s->config, "isa")), &m, err);
+    pl_model_close(&m);
+    return rc;
+}
+
+static int read_model(struct pl_service *s, const char *node, struct pl_err *err)
 {
     const char *path = pl_config_str(s->config, "model");
     struct pl_gguf *g = NULL;
@@ -126,8 +135,9 @@ static int read_model(struct pl_service *s, bool digest, struct pl_err *err)
     if (!rc) rc = read_sizes(s, g, err);
     if (!rc) rc = pl_vocab_create(g, &s->vocab, err);
     if (!rc) rc = pl_template_create(g, s->vocab, &s->chat_template, err);
-    if (!rc && digest) rc = pl_gguf_digest(g, s->model_digest, err);
+    if (!rc && strcmp(node, "executor") != 0) rc = pl_gguf_digest(g, s->model_digest, err);
     pl_gguf_close(&g);
+    if (!rc && strcmp(node, "service") == 0) rc = check_weights(s, path, err);
     return rc;
 }
 
@@ -181,7 +191,7 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     if (!rc && n >= 1000)
         rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);
-    if (!rc && needs_text(node)) rc = read_model(s, strcmp(node, "executor") != 0, err);
+    if (!rc && needs_text(node)) rc = read_model(s, node, err);
     if (!rc) fill_options(s);
     return rc;
 }
