@@ -68,7 +68,7 @@ extern const struct pl_actor_class pl_executor_class;
 
 /* tools: finds, checks, calls, times out. */
 struct pl_tools_opts {
-    const char *const *names; /* NULL-terminated names: for each an actor "tool.NAME" is expected */
+    const char *const *names; /* NULL-terminated, at most 64: for each an actor "tool.NAME" is expected */
     uint32_t max_waiting;     /* a tool; 0: 64 */
 };
 extern const struct pl_actor_class pl_tools_class;

@@ -530,9 +530,9 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
         on_down(self, b, m->body);
     else if (m->type == &pl_sys_up_type) {
         if (!b->s.pages && pl_str_is(((struct pl_sys_up *)m->body)->actor, executor)) hello(self, b);
-    } else if (m->type != &pl_sys_stop_type)
-        pl_log(self, PL_LOG_WARN, "unknown_message", "type=%s", m->type->name);
-    return rc ? rc : b->no_memory ? -PL_E_NO_MEMORY : 0;
+    } else
+        rc = PL_UNHANDLED;
+    return b->no_memory ? -PL_E_NO_MEMORY : rc;
 }
 
 static int batch_end(struct pl_actor *self, void *state)

@@ -176,10 +176,7 @@ static int on_step(struct pl_actor *self, struct executor *x, const struct pl_ms
 
 static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
-    if (m->type == &pl_exec_step_type) return on_step(self, state, m);
-    if (m->type != &pl_sys_stop_type && m->type != &pl_sys_undelivered_type)
-        pl_log(self, PL_LOG_WARN, "unknown_message", "type=%s", m->type->name);
-    return 0;
+    return m->type == &pl_exec_step_type ? on_step(self, state, m) : PL_UNHANDLED;
 }
 
 static void stop(struct pl_actor *self, void *state)

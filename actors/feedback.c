@@ -72,13 +72,14 @@ static void refuse(struct pl_actor *self, struct feedback *st, const struct pl_m
 {
     PL_NEW(m, b, chat_error);
     pl_counter_add(st->errors, 1);
-    if (!m) return;
-    b->code = pl_str_of(pl_error_name(code));
-    b->message = pl_msg_str(m, pl_str_of(text ? text : pl_error_text(code)));
-    b->has_field = field != NULL;
-    b->field = pl_str_of(field);
-    b->has_retry_after_ms = code == PL_E_OVERLOADED || code == PL_E_UNAVAILABLE || code == PL_E_STORAGE;
-    b->retry_after_ms = b->has_retry_after_ms ? RETRY_AFTER_MS : 0;
+    if (b) {
+        b->code = pl_str_of(pl_error_name(code));
+        b->message = pl_msg_str(m, pl_str_of(text ? text : pl_error_text(code)));
+        b->has_field = field != NULL;
+        b->field = pl_str_of(field);
+        b->has_retry_after_ms = code == PL_E_OVERLOADED || code == PL_E_UNAVAILABLE || code == PL_E_STORAGE;
+        b->retry_after_ms = b->has_retry_after_ms ? RETRY_AFTER_MS : 0;
+    }
     pl_reply(self, asked, &m);
 }
 
@@ -94,13 +95,14 @@ static void answer_state(struct pl_actor *self, const struct feedback *st, const
 {
     const struct pl_ratings *c = &st->counts;
     PL_NEW(m, b, retrain_state);
-    if (!m) return;
-    b->due = c->due;
-    b->ratings_below_3 = c->below_3;
-    b->threshold = st->threshold;
-    b->has_reason = b->has_since_ms = c->due;
-    if (c->due) b->reason = pl_msg_str(m, pl_str_of(c->reason));
-    if (c->due) b->since_ms = c->since_ms;
+    if (b) {
+        b->due = c->due;
+        b->ratings_below_3 = c->below_3;
+        b->threshold = st->threshold;
+        b->has_reason = b->has_since_ms = c->due;
+        if (c->due) b->reason = pl_msg_str(m, pl_str_of(c->reason));
+        if (c->due) b->since_ms = c->since_ms;
+    }
     pl_reply(self, asked, &m);
 }
 
@@ -109,9 +111,10 @@ static void answer_stats(struct pl_actor *self, const struct feedback *st, const
     const struct pl_ratings *c = &st->counts;
     uint64_t n = 0, sum = 0;
     PL_NEW(m, b, feedback_counted);
-    if (m) b->stars = pl_msg_alloc(m, sizeof c->stars);
-    if (!m || !b->stars) {
+    if (b) b->stars = pl_msg_alloc(m, sizeof c->stars);
+    if (!b || !b->stars) {
         pl_msg_unref(&m);
+        pl_reply(self, asked, &m); /* of nothing: this handler failed, and the asker is told */
         return;
     }
     b->stars_count = 5;

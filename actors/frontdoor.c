@@ -39,7 +39,6 @@ static void deliver(struct pl_actor *self, struct frontdoor *st, const struct pl
                     const struct pl_msg *m)
 {
     pl_buf_clear(&st->scratch);
-    st->scratch.failed = false;
     int rc = pl_msg_encode(m, pl_now_ms(self), &st->scratch);
     if (rc == 0)
         pl__peers_send(self, &st->peers, to, &st->scratch);
@@ -322,7 +321,7 @@ static int frontdoor_receive(struct pl_actor *self, void *state, const struct pl
         if (m->type->edge == PL_EDGE_OUT)
             on_answer(self, st, m);
         else
-            pl_log(self, PL_LOG_WARN, "unexpected", "type=%s", m->type->name);
+            return PL_UNHANDLED;
     }
     return 0;
 }

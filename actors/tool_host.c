@@ -85,11 +85,12 @@ static int tool_load(struct tool_host *st, const char *path, struct pl_err *err)
 static void send_hello(struct pl_actor *self, const struct tool_host *st)
 {
     PL_NEW(m, b, tool_hello);
-    if (!m) return;
-    b->tool.name = pl_str_of(st->tool->name);
-    b->tool.schema = pl_msg_str(m, pl_str_of(st->schema));
-    b->tool.timeout_ms = st->tool->timeout_ms;
-    b->tool.idempotent = st->tool->flags & PARLANCE_TOOL_IDEMPOTENT;
+    if (b) {
+        b->tool.name = pl_str_of(st->tool->name);
+        b->tool.schema = pl_msg_str(m, pl_str_of(st->schema));
+        b->tool.timeout_ms = st->tool->timeout_ms;
+        b->tool.idempotent = st->tool->flags & PARLANCE_TOOL_IDEMPOTENT;
+    }
     pl_send_to(self, "tools", &m);
 }
 
@@ -115,13 +116,16 @@ static struct pl_str sentence(struct pl_msg *m, const char *out, const char *oth
     return pl_msg_str(m, (struct pl_str){out, (uint32_t)len});
 }
 
-static void on_run(struct pl_actor *self, struct tool_host *st, const struct pl_msg *run)
+static int on_run(struct pl_actor *self, struct tool_host *st, const struct pl_msg *run)
 {
     const struct pl_tool_run *r = run->body;
     PL_NEW(m, b, tool_ran);
     struct pl_str arguments =
         m ? pl_msg_str(m, r->arguments) : (struct pl_str){NULL, 0}; /* with a NUL after it */
-    if (!m) return;                                                 /* the tools actor's time-out answers */
+    if (!m || m->lacking) {
+        pl_msg_unref(&m);
+        return -PL_E_NO_MEMORY;
+    }
     st->out[0] = 0;
     int n = st->tool->call(arguments.len ? arguments.ptr : "", arguments.len, st->out, RESULT_MAX);
     st->out[RESULT_MAX] = 0;
@@ -139,15 +143,15 @@ static void on_run(struct pl_actor *self, struct tool_host *st, const struct pl_
         b->content = pl_msg_str(m, (struct pl_str){st->out, (uint32_t)n});
     }
     pl_reply(self, run, &m);
+    return 0;
 }
 
 static int tool_host_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     struct tool_host *st = state;
-    if (m->type->id == PL_T_TOOL_RUN)
-        on_run(self, st, m);
-    else if (m->type->id == PL_T_SYS_UP)
-        send_hello(self, st);
+    if (m->type->id == PL_T_TOOL_RUN) return on_run(self, st, m);
+    if (m->type->id != PL_T_SYS_UP) return PL_UNHANDLED;
+    send_hello(self, st);
     return 0;
 }
 

@@ -128,10 +128,11 @@ static void call_free(struct pl_actor *self, struct call *c)
 static void answer(struct pl_actor *self, const struct pl_msg *request, int code, struct pl_str content)
 {
     PL_NEW(m, b, tool_result);
-    if (!m) return;
-    b->call = ((const struct pl_tool_call *)request->body)->call;
-    b->code = (uint32_t)code;
-    b->content = pl_msg_str(m, content);
+    if (b) {
+        b->call = ((const struct pl_tool_call *)request->body)->call;
+        b->code = (uint32_t)code;
+        b->content = pl_msg_str(m, content);
+    }
     pl_reply(self, request, &m);
 }
 
@@ -182,12 +183,8 @@ static void refuse_waiting(struct pl_actor *self, struct tool *t, const char *wh
 static void announce(struct pl_actor *self, const struct tools *st)
 {
     PL_NEW(m, b, tool_described);
-    if (m) b->tools = pl_msg_alloc(m, (st->count ? st->count : 1) * sizeof *b->tools);
-    if (!m || !b->tools) {
-        pl_msg_unref(&m);
-        return;
-    }
-    for (uint32_t i = 0; i < st->count; i++) {
+    if (b) b->tools = pl_msg_alloc(m, (st->count ? st->count : 1) * sizeof *b->tools);
+    for (uint32_t i = 0; b && b->tools && i < st->count; i++) {
         const struct pl_tool_description *d = described(&st->all[i]);
         if (!d || st->all[i].gone) continue;
         struct pl_tool_description *to = &b->tools[b->tools_count++];
@@ -478,7 +475,11 @@ static int tools_start(struct pl_actor *self, void *state, const void *arg)
     st->max_waiting = o && o->max_waiting ? o->max_waiting : DEFAULT_WAITING;
     st->next_number =
         pl_random_u64(self) >> 1; /* runs of an earlier life must not be mistaken for new ones */
-    for (const char *const *name = o ? o->names : NULL; name && *name && st->count < MAX_TOOLS; name++) {
+    for (const char *const *name = o ? o->names : NULL; name && *name; name++) {
+        if (st->count == MAX_TOOLS) {
+            pl_log(self, PL_LOG_ERROR, "too_many_tools", "most=%d", MAX_TOOLS);
+            return -PL_E_TOO_LARGE;
+        }
         struct tool *t = &st->all[st->count++];
         t->name = *name;
         snprintf(t->actor, sizeof t->actor, "tool.%s", *name);
@@ -521,7 +522,7 @@ static int tools_receive(struct pl_actor *self, void *state, const struct pl_msg
     case PL_T_SYS_STOP:
         break; /* what runs is answered while the node drains */
     default:
-        pl_log(self, PL_LOG_WARN, "unexpected", "type=%s", m->type->name);
+        return PL_UNHANDLED;
     }
     return 0;
 }

@@ -137,6 +137,8 @@ static int handle(struct pl_actor *a, struct pl_msg *m)
     n->current = NULL;
     if (rc < 0) {
         pl__dead(n, m, PL_E_UNAVAILABLE);
+    } else if (rc == PL_UNHANDLED && m->env.from.len) {
+        pl__dead(n, m, PL_E_UNKNOWN_TYPE);
     } else {
         pl__count_handled(n);
         pl_msg_unref(&m);
@@ -195,9 +197,11 @@ static void send_by(struct pl_actor *self, struct pl_msg **m, enum pl__lane lane
     if (out && out->refs > 1) {
         struct pl_msg *wrap = pl__msg_wrap(out);
         if (wrap) wrap->env.to = pl_msg_str(wrap, out->env.to);
+        if (wrap) wrap->lacking |= out->lacking;
         pl_msg_unref(&out);
         out = wrap;
     }
+    if (out && out->lacking) pl_msg_unref(&out);
     if (!out) {
         self->broken = -PL_E_NO_MEMORY;
         return;
@@ -247,11 +251,12 @@ void pl_reply(struct pl_actor *self, const struct pl_msg *request, struct pl_msg
 void pl_forward(struct pl_actor *self, const char *to, const struct pl_msg *m)
 {
     struct pl_msg *out = pl__msg_wrap((struct pl_msg *)(uintptr_t)m);
+    if (out) out->env.to = lasting_name(self->node, out, pl_str_of(to));
+    if (out && out->lacking) pl_msg_unref(&out);
     if (!out) {
         self->broken = -PL_E_NO_MEMORY;
         return;
     }
-    out->env.to = lasting_name(self->node, out, pl_str_of(to));
     if (!out->env.from.len) out->env.from = (struct pl_str){self->route->name, self->route->len};
     pl__msg_settle(out);
     pl__post(self->node, out, PL__LANE_USER);
@@ -283,10 +288,11 @@ bool pl_timer_cancel(struct pl_actor *self, uint64_t timer)
 void pl_monitor(struct pl_actor *self, const char *actor)
 {
     struct pl_node *n = self->node;
-    struct pl_err err = {0};
-    struct pl__route *r = pl__route_make(&n->routes, pl_str_of(actor), &err);
-    if (!r || !pl__route_watch(r, self)) {
-        self->broken = r ? -PL_E_NO_MEMORY : -err.code;
+    struct pl__route *r;
+    int rc = pl__route_make(&n->routes, pl_str_of(actor), &r, NULL);
+    if (rc == 0 && !pl__route_watch(r, self)) rc = -PL_E_NO_MEMORY;
+    if (rc != 0) {
+        self->broken = rc;
         return;
     }
     if (r->up) pl__notify(self, pl__route_up_msg(r));

@@ -36,6 +36,10 @@ struct pl_restart_policy {
 /* Also what a zeroed policy means. */
 #define PL_RESTART_DEFAULT {PL_RESTART_ALWAYS, 10, 10000, 10, 1000}
 
+/* What receive returns for a message of a type that it does not take: a dead letter, whose sender gets sys.undelivered
+ * with `unknown_type`. Notices of the node itself may be ignored so. */
+enum { PL_UNHANDLED = 1 };
+
 struct pl_actor_class {
     const char *name; /* default name of the actor */
     size_t state_bytes;

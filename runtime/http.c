@@ -75,11 +75,12 @@ static void send_answer(struct connection *c, const char *status, const char *ty
                   "Connection: close\r\n\r\n",
                   status, type, body->len);
     pl_buf_write(&c->answer, body->data, body->len);
+    bool failed = c->answer.failed || body->failed; /* half a page would pass for a whole one */
     pl_buf_finish(body);
     uv_buf_t out = uv_buf_init((char *)c->answer.data, (unsigned)c->answer.len);
     c->write.data = c;
     uv_read_stop((uv_stream_t *)&c->tcp);
-    if (c->answer.failed || uv_write(&c->write, (uv_stream_t *)&c->tcp, &out, 1, on_written) != 0) end(c);
+    if (failed || uv_write(&c->write, (uv_stream_t *)&c->tcp, &out, 1, on_written) != 0) end(c);
 }
 
 static void send_text(struct connection *c, const char *status, const char *text)

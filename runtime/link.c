@@ -33,25 +33,23 @@ static void peer_metrics(struct pl__peer *p)
     p->restarts = pl_metrics_counter(m, "parlance_child_restarts_total", "Restarts of a child node.", labels);
 }
 
-struct pl__peer *pl__peer_make(struct pl_node *n, const char *name, struct pl_err *err)
+int pl__peer_make(struct pl_node *n, const char *name, struct pl__peer **out, struct pl_err *err)
 {
-    struct pl__peer *p = pl__peer_find(n, name);
-    if (p) return p;
+    struct pl__peer *p = *out = pl__peer_find(n, name);
     size_t len = strlen(name);
+    if (p) return 0;
+    if (len == 0 || len > PL__NAME_MAX)
+        return pl_fail(err, PL_E_INVALID, "peer", "a node's name has 1 to %d bytes", PL__NAME_MAX);
     struct pl__peer **grown = realloc(n->peers, (n->peers_count + 1) * sizeof(struct pl__peer *));
     if (grown) n->peers = grown;
-    p = grown && len > 0 && len <= PL__NAME_MAX ? calloc(1, sizeof *p) : NULL;
-    if (!p) {
-        pl_fail(err, grown ? PL_E_INVALID : PL_E_NO_MEMORY, "peer", "a node's name has 1 to %d bytes",
-                PL__NAME_MAX);
-        return NULL;
-    }
+    p = grown ? calloc(1, sizeof *p) : NULL;
+    if (!p) return pl_fail(err, PL_E_NO_MEMORY, "peer", "no memory for a peer");
     memcpy(p->name, name, len);
     p->node = n;
     pl__mailbox_init(&p->outbox, PL__OUTBOX_MESSAGES);
     peer_metrics(p);
-    n->peers[n->peers_count++] = p;
-    return p;
+    n->peers[n->peers_count++] = *out = p;
+    return 0;
 }
 
 static void set_life(struct pl__peer *p, enum pl__peer_state life)
@@ -283,8 +281,8 @@ void pl_node_link_up(struct pl_node *n, const char *peer)
 static void came_up(struct pl__peer *p, struct pl_str actor, uint64_t incarnation)
 {
     struct pl_node *n = p->node;
-    struct pl__route *r = pl__route_make(&n->routes, actor, NULL);
-    if (!r || r->local || (r->peer && r->peer != p)) {
+    struct pl__route *r;
+    if (pl__route_make(&n->routes, actor, &r, NULL) != 0 || r->local || (r->peer && r->peer != p)) {
         pl_log_write(n->opts.log, PL_LOG_WARN, "", "actor not placed", "peer=%s actor=%.*s", p->name,
                      PL_STR_FMT(actor));
         return;

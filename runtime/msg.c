@@ -26,6 +26,7 @@ static struct pl_msg *blank(const struct pl_type *type)
     struct pl_msg *m = malloc(sizeof *m);
     if (!m) return NULL;
     m->refs = 1;
+    m->lacking = false;
     m->type = type;
     m->env = *fresh_envelope();
     m->body = NULL;
@@ -71,19 +72,23 @@ struct pl_str pl_msg_str(struct pl_msg *m, struct pl_str s)
 {
     if (s.len == 0) return (struct pl_str){0};
     char *copy = pl_arena_copy(&m->arena, s.ptr, s.len);
+    m->lacking |= !copy;
     return copy ? (struct pl_str){copy, s.len} : (struct pl_str){0};
 }
 
 struct pl_bin pl_msg_bin(struct pl_msg *m, const void *data, size_t len)
 {
-    if (len == 0 || len > UINT32_MAX) return (struct pl_bin){0};
-    char *copy = pl_arena_copy(&m->arena, data, len);
+    if (len == 0) return (struct pl_bin){0};
+    char *copy = len <= UINT32_MAX ? pl_arena_copy(&m->arena, data, len) : NULL;
+    m->lacking |= !copy;
     return copy ? (struct pl_bin){(const uint8_t *)copy, (uint32_t)len} : (struct pl_bin){0};
 }
 
 void *pl_msg_alloc(struct pl_msg *m, size_t bytes)
 {
-    return pl_arena_alloc(&m->arena, bytes);
+    void *memory = pl_arena_alloc(&m->arena, bytes);
+    m->lacking |= !memory;
+    return memory;
 }
 
 struct pl_msg *pl_msg_copy(const struct pl_msg *m)

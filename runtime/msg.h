@@ -1,7 +1,10 @@
 /* msg.h - a message: an envelope and one typed record, in memory that dies with it.
  *
  * A message is filled by its creator, sent once, and from then on read-only and shared by reference count. It never
- * leaves its loop's thread: crossing a thread, process or host means encoding. Not thread safe. */
+ * leaves its loop's thread: crossing a thread, process or host means encoding. Not thread safe.
+ *
+ * A message that had no memory for one of its parts remembers that: sending it counts as a handler that failed, so that
+ * nobody gets half of what was meant. */
 #ifndef PL_RUNTIME_MSG_H
 #define PL_RUNTIME_MSG_H
 
@@ -12,6 +15,7 @@
 
 struct pl_msg {
     uint32_t refs;
+    bool lacking; /* there was no memory for a part of it: it is not sent */
     const struct pl_type *type;
     struct pl_envelope env; /* views into the arena or static memory; type, body, budget_ms and the has_ flags of its
                              * strings are not used here: a string is there when it is not empty */
@@ -26,7 +30,8 @@ struct pl_msg {
 struct pl_msg *pl_msg_create(const struct pl_type *type);
 struct pl_msg *pl_msg_ref(struct pl_msg *m);
 void pl_msg_unref(struct pl_msg **m); /* nulls */
-/* Copies into the message's arena. {NULL,0} when out of memory or when the source is empty. */
+/* Memory of the message. {NULL,0} or NULL when out of memory, and the message is lacking; {NULL,0} also for an empty
+ * source. */
 struct pl_str pl_msg_str(struct pl_msg *m, struct pl_str s);
 struct pl_bin pl_msg_bin(struct pl_msg *m, const void *data, size_t len);
 void *pl_msg_alloc(struct pl_msg *m, size_t bytes);

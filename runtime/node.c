@@ -57,10 +57,11 @@ int pl_node_create(const struct pl_node_opts *o, struct pl_node **out, struct pl
     n->opts.codec_always = true;
 #endif
     n->metrics = pl_metrics_create();
-    if (n->metrics && o->hub) n->hub = pl__peer_make(n, o->hub, err);
-    if (!n->metrics || (o->hub && !n->hub)) {
+    rc = n->metrics ? 0 : pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for a node");
+    if (rc == 0 && o->hub) rc = pl__peer_make(n, o->hub, &n->hub, err);
+    if (rc != 0) {
         pl_node_destroy(&n);
-        return pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for a node");
+        return rc;
     }
     n->opts.hub = n->hub ? n->hub->name : NULL;
     add_metrics(n);
@@ -162,13 +163,14 @@ int pl_node_add(struct pl_node *n, const struct pl_actor_class *cls, const char 
     if (n->started) return pl_fail(err, PL_E_CONFLICT, name, "the node runs already");
     if (!is_name(name))
         return pl_fail(err, PL_E_INVALID, "actor", "a name holds letters, digits, '.', '-' and '_' only");
-    struct pl__route *r = pl__route_make(&n->routes, pl_str_of(name), err);
-    if (!r) return -PL_E_INVALID;
+    struct pl__route *r;
+    int rc = pl__route_make(&n->routes, pl_str_of(name), &r, err);
+    if (rc != 0) return rc;
     if (r->local || r->peer) return pl_fail(err, PL_E_CONFLICT, name, "there is an actor of this name");
     struct pl_actor **grown = realloc(n->actors, (n->actors_count + 1) * sizeof(struct pl_actor *));
     if (!grown) return pl_fail(err, PL_E_NO_MEMORY, name, "no memory for an actor");
     n->actors = grown;
-    int rc = make_actor(n, cls, r, arg, &n->actors[n->actors_count], err);
+    rc = make_actor(n, cls, r, arg, &n->actors[n->actors_count], err);
     if (rc != 0) return rc;
     r->local = n->actors[n->actors_count++];
     actor_metrics(r->local);
@@ -178,11 +180,11 @@ int pl_node_add(struct pl_node *n, const struct pl_actor_class *cls, const char 
 int pl_node_place(struct pl_node *n, const char *actor, const char *peer, struct pl_err *err)
 {
     if (n->started) return pl_fail(err, PL_E_CONFLICT, actor, "the node runs already");
-    struct pl__route *r = pl__route_make(&n->routes, pl_str_of(actor), err);
-    if (!r) return -PL_E_INVALID;
-    if (r->local || r->peer) return pl_fail(err, PL_E_CONFLICT, actor, "there is an actor of this name");
-    r->peer = pl__peer_make(n, peer, err);
-    return r->peer ? 0 : -PL_E_NO_MEMORY;
+    struct pl__route *r;
+    int rc = pl__route_make(&n->routes, pl_str_of(actor), &r, err);
+    if (rc == 0 && (r->local || r->peer))
+        rc = pl_fail(err, PL_E_CONFLICT, actor, "there is an actor of this name");
+    return rc != 0 ? rc : pl__peer_make(n, peer, &r->peer, err);
 }
 
 int pl_node_child(struct pl_node *n, const char *peer, const struct pl_restart_policy *policy,
@@ -191,8 +193,9 @@ int pl_node_child(struct pl_node *n, const char *peer, const struct pl_restart_p
     if (n->started) return pl_fail(err, PL_E_CONFLICT, peer, "the node runs already");
     if (!n->opts.world.child_start || !n->opts.world.child_kill)
         return pl_fail(err, PL_E_UNSUPPORTED, peer, "this world has no children");
-    struct pl__peer *p = pl__peer_make(n, peer, err);
-    if (!p) return -PL_E_NO_MEMORY;
+    struct pl__peer *p;
+    int rc = pl__peer_make(n, peer, &p, err);
+    if (rc != 0) return rc;
     pl__supervisor_finish(&p->supervisor);
     p->child = true;
     return pl__supervisor_init(&p->supervisor, policy, err);

@@ -46,7 +46,9 @@ struct pl__routes {
     uint32_t count, capacity;
 };
 struct pl__route *pl__route_find(const struct pl__routes *t, struct pl_str name); /* NULL when unknown */
-struct pl__route *pl__route_make(struct pl__routes *t, struct pl_str name, struct pl_err *err);
+/* *OUT is lent for the node's life: the route of that name, made when there is none. -PL_E_INVALID, -PL_E_TOO_LARGE,
+ * -PL_E_NO_MEMORY. */
+int pl__route_make(struct pl__routes *t, struct pl_str name, struct pl__route **out, struct pl_err *err);
 void pl__routes_finish(struct pl__routes *t);
 /* Mark it and tell those who monitor it, here and on the other nodes. */
 void pl__route_up(struct pl_node *n, struct pl__route *r, uint64_t incarnation);
@@ -154,7 +156,8 @@ void pl__actor_gauge(struct pl_actor *a);
 void pl__actor_destroy(struct pl_actor *a);
 
 struct pl__peer *pl__peer_find(const struct pl_node *n, const char *name);
-struct pl__peer *pl__peer_make(struct pl_node *n, const char *name, struct pl_err *err);
+/* *OUT is lent for the node's life: the peer of that name, made when there is none. -PL_E_INVALID, -PL_E_NO_MEMORY. */
+int pl__peer_make(struct pl_node *n, const char *name, struct pl__peer **out, struct pl_err *err);
 void pl__peer_destroy(struct pl__peer *p);
 /* Takes M: gives it to the link, or keeps it in the outbox, or tells its sender why not. */
 void pl__peer_send(struct pl__peer *p, struct pl_msg *m, enum pl__lane lane);

@@ -81,7 +81,8 @@ static struct pl_msg *notice_of(const struct pl_msg *m, int code)
 void pl__dead(struct pl_node *n, struct pl_msg *m, int code)
 {
     count_dead(n, code);
-    enum pl_log_level level = code == PL_E_INVALID || code == PL_E_NOT_FOUND ? PL_LOG_WARN : PL_LOG_DEBUG;
+    bool bug = code == PL_E_INVALID || code == PL_E_NOT_FOUND || code == PL_E_UNKNOWN_TYPE;
+    enum pl_log_level level = bug ? PL_LOG_WARN : PL_LOG_DEBUG;
     pl_log_write(n->opts.log, level, "", "dead letter", "type=%s from=%.*s to=%.*s cause=%s", m->type->name,
                  PL_STR_FMT(m->env.from), PL_STR_FMT(m->env.to), pl_error_name(code));
     if (m->env.from.len && m->type != &pl_sys_undelivered_type) {

@@ -51,27 +51,21 @@ static bool grow(struct pl__routes *t)
     return true;
 }
 
-struct pl__route *pl__route_make(struct pl__routes *t, struct pl_str name, struct pl_err *err)
+int pl__route_make(struct pl__routes *t, struct pl_str name, struct pl__route **out, struct pl_err *err)
 {
-    struct pl__route *r = pl__route_find(t, name);
-    if (r) return r;
-    if (name.len == 0 || name.len > PL__NAME_MAX) {
-        pl_fail(err, PL_E_INVALID, "actor", "an actor's name has 1 to %d bytes", PL__NAME_MAX);
-        return NULL;
-    }
-    if (t->count >= PL__ROUTES_MAX) {
-        pl_fail(err, PL_E_TOO_LARGE, "actor", "a node knows at most %d names", PL__ROUTES_MAX);
-        return NULL;
-    }
-    if ((t->count < t->capacity || grow(t)) && (r = calloc(1, sizeof *r))) {
-        memcpy(r->name, name.ptr, name.len);
-        r->len = name.len;
-        *place_of(t, name) = t->count + 1;
-        t->all[t->count++] = r;
-        return r;
-    }
-    pl_fail(err, PL_E_NO_MEMORY, "actor", "no memory for a name");
-    return NULL;
+    struct pl__route *r = *out = pl__route_find(t, name);
+    if (r) return 0;
+    if (name.len == 0 || name.len > PL__NAME_MAX)
+        return pl_fail(err, PL_E_INVALID, "actor", "an actor's name has 1 to %d bytes", PL__NAME_MAX);
+    if (t->count >= PL__ROUTES_MAX)
+        return pl_fail(err, PL_E_TOO_LARGE, "actor", "a node knows at most %d names", PL__ROUTES_MAX);
+    if ((t->count == t->capacity && !grow(t)) || !(r = calloc(1, sizeof *r)))
+        return pl_fail(err, PL_E_NO_MEMORY, "actor", "no memory for a name");
+    memcpy(r->name, name.ptr, name.len);
+    r->len = name.len;
+    *place_of(t, name) = t->count + 1;
+    t->all[t->count++] = *out = r;
+    return 0;
 }
 
 void pl__routes_finish(struct pl__routes *t)
@@ -131,12 +125,14 @@ static struct pl_msg *down_msg(const struct pl__route *r, int code, bool final)
     return m;
 }
 
-/* Takes NEWS: a copy goes to each actor here that asked and to each node that is not its source. */
+/* Takes NEWS: a copy goes to each actor here that asked and to each node that is not its source. NULL, for
+ * want of memory: those that asked fail and begin anew, since they cannot be told. */
 static void spread(struct pl_node *n, const struct pl__route *r, struct pl_msg *news)
 {
-    if (!news) return;
-    for (uint32_t i = 0; i < r->watchers_count; i++) pl__notify(r->watchers[i], pl_msg_copy(news));
-    for (uint32_t i = 0; i < n->peers_count; i++)
+    if (news && news->lacking) pl_msg_unref(&news);
+    for (uint32_t i = 0; i < r->watchers_count; i++)
+        pl__notify(r->watchers[i], news ? pl_msg_copy(news) : NULL);
+    for (uint32_t i = 0; news && i < n->peers_count; i++)
         if (n->peers[i] != r->peer && n->peers[i]->life == PL__PEER_UP)
             pl__peer_tell(n->peers[i], pl_msg_copy(news));
     pl_msg_unref(&news);

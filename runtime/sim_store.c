@@ -9,11 +9,13 @@
  * 1. store.written is sent only after the sync.
  * 2. Requests are answered in order: a read waits for the writes before it, so it sees them and nothing
  * unsynced.
- * 3. All writes that wait when a commit begins share its sync. */
+ * 3. All writes that wait when a commit begins share its sync.
+ * 4. It refuses what the real store refuses, but for families: here one is made by its first write. */
 #include <stdlib.h>
 
 #include "runtime/node_inside.h"
 #include "runtime/sim_inside.h"
+#include "runtime/store_op.h"
 
 enum { BATCH_MAX = 256, WAITING_MAX = 4096, SYNC_MAX_MS = 4, TIMER_SYNC = 1 };
 
@@ -38,19 +40,12 @@ struct pl_sim_disk {
 
 /* ---- rows ---- */
 
-static int compare(struct pl_bin a, struct pl_bin b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
-    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 static size_t lower_bound(const struct family *f, struct pl_bin key)
 {
     size_t low = 0, high = f->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare(f->rows[middle].key, key) < 0)
+        if (pl__store_compare(f->rows[middle].key, key) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -61,7 +56,7 @@ static size_t lower_bound(const struct family *f, struct pl_bin key)
 static const struct row *find_row(const struct family *f, struct pl_bin key)
 {
     size_t at = f ? lower_bound(f, key) : 0;
-    return f && at < f->count && compare(f->rows[at].key, key) == 0 ? &f->rows[at] : NULL;
+    return f && at < f->count && pl__store_compare(f->rows[at].key, key) == 0 ? &f->rows[at] : NULL;
 }
 
 static struct family *find_family(const struct pl_sim_disk *d, struct pl_str name)
@@ -102,7 +97,7 @@ static struct row make_row(struct pl_bin key, struct pl_bin value)
 static void put(struct family *f, struct pl_bin key, struct pl_bin value)
 {
     size_t at = lower_bound(f, key);
-    if (at < f->count && compare(f->rows[at].key, key) == 0) erase(f, at, at + 1);
+    if (at < f->count && pl__store_compare(f->rows[at].key, key) == 0) erase(f, at, at + 1);
     if (f->count == f->capacity) {
         f->capacity = f->capacity ? 2 * f->capacity : 16;
         f->rows = realloc(f->rows, f->capacity * sizeof *f->rows);
@@ -251,15 +246,22 @@ static uint64_t token_of(const struct pl_msg *m)
     return w ? w->token : g ? g->token : s ? s->token : 0;
 }
 
-static void reply_failed(struct pl_actor *self, const struct pl_msg *request, int code)
+static void reply_refused(struct pl_actor *self, const struct pl_msg *request, const struct pl_err *why)
 {
     PL_NEW(m, f, store_failed);
     if (f) {
         f->token = token_of(request);
-        f->code = (uint32_t)code;
-        f->text = pl_str_of(pl_error_text(code));
+        f->code = (uint32_t)why->code;
+        f->text = pl_msg_str(m, pl_str_of(why->text));
     }
     pl_reply(self, request, &m);
+}
+
+static void reply_failed(struct pl_actor *self, const struct pl_msg *request, int code)
+{
+    struct pl_err err = {0};
+    pl_fail(&err, code, NULL, "%s", pl_error_text(code));
+    reply_refused(self, request, &err);
 }
 
 static void reply_written(struct pl_actor *self, const struct pl_msg *request)
@@ -309,10 +311,11 @@ static void reply_rows(struct pl_actor *self, const struct store *s, const struc
         out->token = q->token;
         out->rows = pl_msg_alloc(m, (there < q->limit ? there : q->limit) * sizeof *out->rows);
         PL_MUST(out->rows);
-        while (out->rows_count < there && out->rows_count < q->limit && bytes < q->max_bytes) {
+        while (out->rows_count < there && out->rows_count < q->limit) {
             const struct row *r = &f->rows[q->reverse ? end - 1 - out->rows_count : first + out->rows_count];
-            out->rows[out->rows_count++] = row_out(m, r->key, r);
             bytes += (uint64_t)r->key.len + r->value.len;
+            if (out->rows_count > 0 && bytes > q->max_bytes) break; /* the first is given whatever its size */
+            out->rows[out->rows_count++] = row_out(m, r->key, r);
         }
         out->more = out->rows_count < there;
     }
@@ -380,12 +383,30 @@ static void wait(struct pl_actor *self, struct store *s, const struct pl_msg *m)
     s->waiting[s->count++] = pl_msg_ref((struct pl_msg *)(uintptr_t)m);
 }
 
+static int check_write(const struct pl_store_write *w, struct pl_err *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < w->ops_count && rc == 0; i++) {
+        if (w->ops[i].family.len >= sizeof((struct family *)NULL)->name)
+            rc = pl_fail(err, PL_E_INVALID, "family", "a family's name has 32 bytes at most");
+        else
+            rc = pl__store_op_check(&w->ops[i], err);
+    }
+    return rc;
+}
+
 static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
-    if (m->type == &pl_store_write_type || m->type == &pl_store_get_type || m->type == &pl_store_scan_type)
+    const struct pl_store_write *w = PL_BODY(m, store_write);
+    struct pl_err err = {0};
+    if (w && check_write(w, &err) != 0)
+        reply_refused(self, m, &err);
+    else if (w || m->type == &pl_store_get_type || m->type == &pl_store_scan_type)
         wait(self, state, m);
     else if (m->type == &pl_sys_timer_type)
         end_commit(self, state);
+    else
+        return PL_UNHANDLED;
     return 0;
 }
 

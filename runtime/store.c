@@ -47,10 +47,11 @@ static void refuse(struct pl_actor *self, struct store *s, const struct pl_msg *
 {
     pl_counter_add(s->refused, 1);
     PL_NEW(m, b, store_failed);
-    if (!m) return;
-    b->token = token;
-    b->code = (uint32_t)why->code;
-    b->text = pl_msg_str(m, pl_str_of(why->text));
+    if (b) {
+        b->token = token;
+        b->code = (uint32_t)why->code;
+        b->text = pl_msg_str(m, pl_str_of(why->text));
+    }
     pl_reply(self, request, &m);
 }
 
@@ -63,8 +64,7 @@ static void answer(struct pl_actor *self, struct store *s, const struct pl_msg *
         return;
     }
     PL_NEW(m, b, store_written);
-    if (!m) return;
-    b->token = w->token;
+    if (b) b->token = w->token;
     pl_reply(self, request, &m);
 }
 
@@ -180,6 +180,8 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
         return on_scan(self, s, m, q);
     else if (t && t->kind == TIMER_REOPEN)
         reopen(self, s);
+    else
+        return PL_UNHANDLED;
     return 0;
 }
 

@@ -2,9 +2,10 @@
  * belongs to the store's thread, which it blocks.
  *
  *   open --commit fails--> failed (reads work) --reopen--> open
- *                             |    ^                          reopen needs room: recovery writes what the log
- * holds
+ *                             |    ^
  *                             +----+ reopen fails: closed, reads are refused too
+ *
+ * Reopening needs room, because recovery writes what the log holds.
  *
  * 1. Write-ahead log recovery mode 0: a torn last record is dropped, since it was never acknowledged; any
  * other damage refuses to open. RocksDB's default would drop acknowledged writes without a word.
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "runtime/dir.h"
+#include "runtime/store_op.h"
 
 enum { FAMILIES_MAX = 64, BLOCK_CACHE_BYTES = 32 << 20 };
 
@@ -113,7 +115,7 @@ static int check_new(const char *path, struct pl_err *err)
     bool used = false;
     for (struct dirent *e = readdir(dir); e && !used; e = readdir(dir)) {
         const char *dot = strrchr(e->d_name, '.');
-        used = dot && strcmp(dot, ".sst") == 0;
+        used = dot && (strcmp(dot, ".sst") == 0 || strcmp(dot, ".log") == 0);
     }
     closedir(dir);
     return used ? pl_fail(err, PL_E_CORRUPT, "path", "%s has data files but its CURRENT is missing", path)
@@ -261,27 +263,11 @@ static rocksdb_column_family_handle_t *find_family(const struct pl__disk *d, str
     return NULL;
 }
 
-static int compare(struct pl_bin a, struct pl_bin b)
-{
-    uint32_t n = a.len < b.len ? a.len : b.len;
-    int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
-    return c ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Everything that RocksDB would refuse only after the log has it is refused here. */
 static int check_op(const struct pl__disk *d, const struct pl_store_op *op, struct pl_err *err)
 {
     if (!find_family(d, op->family, err)) return -PL_E_INVALID;
-    switch (op->op) {
-    case PL_STORE_OP_OP_PUT:
-        return op->has_value ? 0 : pl_fail(err, PL_E_INVALID, "value", "a put needs a value");
-    case PL_STORE_OP_OP_DELETE:
-        return 0;
-    case PL_STORE_OP_OP_DELETE_RANGE:
-        if (op->has_end && compare(op->key, op->end) <= 0) return 0;
-        return pl_fail(err, PL_E_INVALID, "end", "a range needs an end that is not before its first key");
-    }
-    return pl_fail(err, PL_E_INVALID, "op", "there is no such operation");
+    return pl__store_op_check(op, err);
 }
 
 static const char *bytes_of(struct pl_bin b)
@@ -445,7 +431,8 @@ int pl__disk_scan(struct pl__disk *d, const struct pl_store_scan *scan, struct p
     int rc = check_open(d, err);
     rocksdb_column_family_handle_t *f = rc ? NULL : find_family(d, scan->family, err);
     if (!f) return rc ? rc : -PL_E_INVALID;
-    if (scan->has_from && scan->has_to && scan->to.len && compare(scan->from, scan->to) >= 0) return 0;
+    if (scan->has_from && scan->has_to && scan->to.len && pl__store_compare(scan->from, scan->to) >= 0)
+        return 0;
     PL_MUST(scan->limit <= 4096);
     b->rows = pl_msg_alloc(reply, ((size_t)scan->limit + 1) * sizeof *b->rows);
     if (!b->rows) return pl_fail(err, PL_E_NO_MEMORY, "limit", "out of memory");

@@ -205,6 +205,37 @@ static uint32_t new_calls(const struct request *r)
     return n;
 }
 
+static bool is_offered(const struct request *r, struct pl_str tool)
+{
+    const struct pl_chat_request *q = r->asked->body;
+    for (uint32_t i = 0; q->has_tools && i < q->tools_count; i++)
+        if (pl_str_eq(q->tools[i], tool)) return true;
+    return false;
+}
+
+static int send_call(struct pl_actor *self, struct session *s, struct request *r, uint64_t call,
+                     const struct pl_tool_record *t)
+{
+    PL_NEW(m, c, tool_call);
+    if (!m || pl_map_put(&s->calls, &call, sizeof call, r)) {
+        pl_msg_unref(&m);
+        return -PL_E_NO_MEMORY;
+    }
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)call);
+    m->env.has_correlation = true;
+    m->env.correlation = pl_msg_str(m, pl_str_of(number));
+    m->deadline_ms = r->deadline_ms;
+    c->call = call;
+    c->tool = pl_msg_str(m, t->tool);
+    c->arguments = pl_msg_str(m, t->arguments);
+    pl_send_to(self, "tools", &m);
+    return 0;
+}
+
+static int calls_over(struct pl_actor *self, struct session *s, struct request *r);
+
+/* A model may name any tool; only those that the request offers are run. */
 static int call_tools(struct pl_actor *self, struct session *s, struct request *r)
 {
     const struct pl_tool_stream *found = &r->round.calls;
@@ -218,24 +249,17 @@ static int call_tools(struct pl_actor *self, struct session *s, struct request *
         pl_tool_record_type.init(t);
         t->tool = pl_msg_str(r->answer, found->calls[i].name);
         t->arguments = pl_msg_str(r->answer, found->calls[i].arguments);
-        uint64_t call = r->call + i;
-        PL_NEW(m, c, tool_call);
-        if (!m || pl_map_put(&s->calls, &call, sizeof call, r)) {
-            pl_msg_unref(&m);
-            return -PL_E_NO_MEMORY;
+        if (is_offered(r, t->tool)) {
+            int rc = send_call(self, s, r, r->call + i, t);
+            if (rc) return rc;
+        } else {
+            t->result = PL_STR("There is no tool of this name.");
+            t->code = pl_str_of(pl_error_name(PL_E_NOT_FOUND));
+            r->calls_done++;
         }
-        char number[24];
-        snprintf(number, sizeof number, "%llu", (unsigned long long)call);
-        m->env.has_correlation = true;
-        m->env.correlation = pl_msg_str(m, pl_str_of(number));
-        m->deadline_ms = r->deadline_ms;
-        c->call = call;
-        c->tool = pl_msg_str(m, t->tool);
-        c->arguments = pl_msg_str(m, t->arguments);
-        pl_send_to(self, "tools", &m);
     }
     pl_kill_point(self, "tool");
-    return 0;
+    return calls_over(self, s, r);
 }
 
 /* The model said nothing of its own after a tool's result: what it said is taken out of the prompt, because
@@ -332,6 +356,15 @@ static int tool_delta(struct pl_actor *self, struct request *r, const struct pl_
     return rc;
 }
 
+/* Goes on once each call of the round has its result. */
+static int calls_over(struct pl_actor *self, struct session *s, struct request *r)
+{
+    if (r->calls_done < r->n_tools - r->call_tool) return 0;
+    int rc = 0;
+    for (uint32_t i = r->call_tool; i < r->n_tools && !rc; i++) rc = tool_delta(self, r, &r->tools[i]);
+    return rc ? rc : all_results(self, s, r);
+}
+
 int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code,
                            struct pl_str content)
 {
@@ -340,10 +373,8 @@ int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t ca
     struct pl_tool_record *t = &r->tools[r->call_tool + (uint32_t)(call - r->call)];
     t->result = pl_msg_str(r->answer, content);
     t->code = code ? pl_str_of(pl_error_name(code)) : PL_STR("ok");
-    if (++r->calls_done < r->n_tools - r->call_tool) return 0;
-    int rc = 0;
-    for (uint32_t i = r->call_tool; i < r->n_tools && !rc; i++) rc = tool_delta(self, r, &r->tools[i]);
-    return rc ? rc : all_results(self, s, r);
+    r->calls_done++;
+    return calls_over(self, s, r);
 }
 
 /* --- the commit --- */

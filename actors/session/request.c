@@ -227,6 +227,11 @@ static int accepted(struct pl_actor *self, struct session *s, struct store_op *o
                     int code)
 {
     struct request *r = op->request;
+    if (!reply && (code == PL_E_UNAVAILABLE || code == PL_E_GONE)) {
+        /* Whether it was written nobody knows: it keeps its place in the line and is written again. */
+        pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_PROMISE, r->number);
+        return 0;
+    }
     if (!reply) {
         struct pl_err err = {0};
         pl_fail(&err, code, NULL, "%s", pl_error_text(code));
@@ -272,15 +277,17 @@ static void join_line(struct session *s, struct request *r)
 }
 
 /* The promise: the request's record and its place in `pending`, in one batch. */
-static int write_promise(struct pl_actor *self, struct session *s, struct request *r)
+int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r)
 {
     struct pl_rec_request *record = r->record->body;
-    record->accepted_seq = s->next_accepted++;
     PL_NEW(m, w, store_write);
     if (!m) return -PL_E_NO_MEMORY;
     w->ops = pl_msg_alloc(m, 3 * sizeof *w->ops);
     struct pl_bin value = {0};
-    if (!w->ops || encode_into(m, &pl_rec_request_type, record, &value)) {
+    struct pl_bin count = {0};
+    const struct pl_rec_counter counter = {.value = record->accepted_seq};
+    if (!w->ops || encode_into(m, &pl_rec_request_type, record, &value) ||
+        encode_into(m, &pl_rec_counter_type, &counter, &count)) {
         pl_msg_unref(&m);
         return -PL_E_NO_MEMORY;
     }
@@ -295,12 +302,11 @@ static int write_promise(struct pl_actor *self, struct session *s, struct reques
                                      .key = pl_key_join(m, NULL, 0, record->accepted_seq, 8),
                                      .has_value = true,
                                      .value = pl_msg_bin(m, r->key.ptr, r->key.len)};
-    if (r->has_orphan)
-        w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
-                                                      .family = PL_STR(PL_FAMILY_PENDING),
-                                                      .key = pl_key_join(m, NULL, 0, r->orphan_seq, 8)};
-    r->state = REQ_ACCEPTING;
-    join_line(s, r);
+    w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT,
+                                                  .family = PL_STR(PL_FAMILY_META),
+                                                  .key = pl__session_counter_key(m),
+                                                  .has_value = true,
+                                                  .value = count};
     return pl__session_store(self, s, &m, &(struct store_op){.done = accepted, .request = r});
 }
 
@@ -396,23 +402,6 @@ void pl__request_begin_head(struct pl_actor *self, struct request *r)
     head->created_ms = head->updated_ms = pl_wall_ms(self);
 }
 
-/* A promise on disk that nobody was told of: the store went down between writing it and saying so. The
- * request is accepted anew, with a new place in the order, and the old promise is taken back in the same
- * batch. */
-static bool is_orphan(struct request *r, struct pl_bin value)
-{
-    struct pl_arena arena = {0};
-    struct pl_rec_request stored;
-    pl_rec_request_type.init(&stored);
-    struct pl_cursor c = {value.ptr, value.ptr + value.len};
-    bool orphan = pl_rec_request_type.decode(&c, &arena, &stored, NULL) == 0 &&
-                  stored.state == PL_REC_REQUEST_STATE_ACCEPTED;
-    r->has_orphan = orphan;
-    r->orphan_seq = stored.accepted_seq;
-    pl_arena_finish(&arena);
-    return orphan;
-}
-
 static int looked_up(struct pl_actor *self, struct session *s, struct store_op *op,
                      const struct pl_msg *reply, int code)
 {
@@ -425,7 +414,7 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         pl__request_refused(self, s, r, &err);
         return 0;
     }
-    if (v->rows[0].found && !is_orphan(r, v->rows[0].value)) return give_way(self, s, r, v->rows[0].value);
+    if (v->rows[0].found) return give_way(self, s, r, v->rows[0].value);
     struct pl_rec_session *head = d->head->body;
     if (v->rows[1].found && !d->stored) {
         struct pl_cursor c = {v->rows[1].value.ptr, v->rows[1].value.ptr + v->rows[1].value.len};
@@ -445,7 +434,11 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         pl__request_refused(self, s, r, &err);
         return 0;
     }
-    return write_promise(self, s, r);
+    struct pl_rec_request *record = r->record->body;
+    record->accepted_seq = s->next_accepted++;
+    r->state = REQ_ACCEPTING;
+    join_line(s, r);
+    return pl__request_promise(self, s, r);
 }
 
 static void make_name(char *out, size_t size, const char *prefix, uint64_t wall_ms, uint64_t random)

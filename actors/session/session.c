@@ -105,6 +105,11 @@ int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, co
 
 /* --- recovery: what is in `pending` was promised --- */
 
+struct pl_bin pl__session_counter_key(struct pl_msg *m)
+{
+    return pl_msg_bin(m, "accepted_seq", strlen("accepted_seq"));
+}
+
 static int stash(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     if (s->n_stash >= PL_STASH_MAX)
@@ -212,6 +217,40 @@ static int recovery_scan(struct pl_actor *self, struct session *s, struct pl_bin
     return pl__session_store(self, s, &m, &(struct store_op){.done = recovery_rows});
 }
 
+static int counter_read(struct pl_actor *self, struct session *s, struct store_op *op,
+                        const struct pl_msg *reply, int code)
+{
+    const struct pl_store_values *v = reply ? PL_BODY(reply, store_values) : NULL;
+    struct pl_rec_counter counter = {0};
+    if (!v || v->rows_count != 1) {
+        pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_RECOVER, 0);
+        return 0;
+    }
+    struct pl_arena arena = {0};
+    struct pl_bin value = v->rows[0].value;
+    struct pl_cursor c = {value.ptr, value.ptr + value.len};
+    int rc = v->rows[0].found ? pl_rec_counter_type.decode(&c, &arena, &counter, NULL) : 0;
+    pl_arena_finish(&arena);
+    if (rc) return rc;
+    if (counter.value >= s->next_accepted) s->next_accepted = counter.value + 1;
+    return recovery_scan(self, s, (struct pl_bin){NULL, 0});
+}
+
+/* The counter of acceptances first, so that it never goes back; then the promises. */
+static int recover(struct pl_actor *self, struct session *s)
+{
+    PL_NEW(m, g, store_get);
+    if (!m) return -PL_E_NO_MEMORY;
+    g->keys = pl_msg_alloc(m, sizeof *g->keys);
+    if (!g->keys) {
+        pl_msg_unref(&m);
+        return -PL_E_NO_MEMORY;
+    }
+    g->keys_count = 1;
+    g->keys[0] = (struct pl_store_key){.family = PL_STR(PL_FAMILY_META), .key = pl__session_counter_key(m)};
+    return pl__session_store(self, s, &m, &(struct store_op){.done = counter_read});
+}
+
 /* --- the batcher began anew: it knows nothing of our rounds --- */
 
 struct resubmit {
@@ -270,7 +309,7 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     pl_monitor(self, "store");
     pl_monitor(self, "batcher");
     pl_monitor(self, "tools");
-    return recovery_scan(self, s, (struct pl_bin){NULL, 0});
+    return recover(self, s);
 }
 
 static void free_request(const void *key, uint32_t len, void *value, void *arg)
@@ -343,11 +382,12 @@ static int undelivered(struct pl_actor *self, struct session *s, const struct pl
 
 static int timer(struct pl_actor *self, struct session *s, const struct pl_sys_timer *t)
 {
-    if (t->kind == PL_SESSION_TIMER_RECOVER) return recovery_scan(self, s, (struct pl_bin){NULL, 0});
+    if (t->kind == PL_SESSION_TIMER_RECOVER) return recover(self, s);
     struct request *r = pl_map_get(&s->numbers, &t->arg, sizeof t->arg);
     if (!r) return 0;
     if (t->kind == PL_SESSION_TIMER_RESUBMIT)
         return r->state == REQ_GENERATING ? pl__answer_resubmit(self, s, r) : 0;
+    if (t->kind == PL_SESSION_TIMER_PROMISE) return pl__request_promise(self, s, r);
     if (t->kind == PL_SESSION_TIMER_LOAD) return pl__dialogue_next(self, s, r->dialogue);
     if (t->kind == PL_SESSION_TIMER_COMMIT) return pl__answer_commit(self, s, r, r->as_turn);
     return pl__request_deadline(self, s, r);

@@ -45,7 +45,8 @@ enum pl_session_timer {
     PL_SESSION_TIMER_COMMIT,
     PL_SESSION_TIMER_RECOVER,
     PL_SESSION_TIMER_RESUBMIT,
-    PL_SESSION_TIMER_LOAD
+    PL_SESSION_TIMER_LOAD,
+    PL_SESSION_TIMER_PROMISE
 };
 enum request_state { REQ_LOOKUP, REQ_ACCEPTING, REQ_WAITING, REQ_GENERATING, REQ_CALLING, REQ_COMMITTING };
 
@@ -82,10 +83,8 @@ struct request {
     struct subscriber *subscribers;
     uint64_t deadline_ms, deadline_timer;
     bool cancelled, recovered;
-    bool as_turn;        /* COMMITTING: the answer becomes a turn */
-    bool has_orphan;     /* an earlier promise of this id, of which nobody was told, is to be taken back */
-    uint64_t orphan_seq; /* its accepted_seq */
-    bool in_line;        /* stands in its dialogue's line */
+    bool as_turn; /* COMMITTING: the answer becomes a turn */
+    bool in_line; /* stands in its dialogue's line */
 
     /* the answer so far */
     struct pl_msg
@@ -159,6 +158,8 @@ struct store_op {
 /* Sends M (store.write, get or scan; its token is filled in) and runs OP->done with the reply. OP is copied.
  */
 int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **m, const struct store_op *op);
+/* Key in `meta` of the newest accepted_seq. */
+struct pl_bin pl__session_counter_key(struct pl_msg *m);
 uint32_t pl__session_credit(const struct session *s);
 /* Answers ASKED with chat.error. FIELD may be NULL. */
 int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field,
@@ -176,6 +177,8 @@ int pl__request_recover(struct pl_actor *self, struct session *s, const struct p
                         struct request **out);
 int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind,
                       struct pl_str text);
+/* Writes R's promise; again when the store began anew in between. */
+int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r);
 int pl__request_deadline(struct pl_actor *self, struct session *s, struct request *r);
 /* Ends R for its subscribers with chat.error, and frees it. */
 void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r,

@@ -100,10 +100,13 @@ static int place_child(struct daemon *d, const char *actor, const char *endpoint
 
 static int place(struct daemon *d, const char *actor, const char *where, struct pl_err *err)
 {
-    static const struct pl_restart_policy child_policy = {PL_RESTART_ALWAYS, 20, 60000, 10, 1000};
+    static const struct pl_restart_policy usual = {PL_RESTART_ALWAYS, 20, 60000, 10, 1000};
+    /* What a tool does to itself is nobody else's trouble. */
+    static const struct pl_restart_policy of_tool = {PL_RESTART_ALWAYS, 0, 0, 10, 5000};
+    const struct pl_restart_policy *policy = strncmp(actor, "tool.", 5) == 0 ? &of_tool : &usual;
     if (strcmp(where, "loop") == 0) return pl_service_add(&d->service, d->node, actor, err);
     int rc = pl_node_place(d->node, actor, actor, err);
-    if (!rc) rc = pl_node_child(d->node, actor, &child_policy, err);
+    if (!rc) rc = pl_node_child(d->node, actor, policy, err);
     if (rc) return rc;
     if (strcmp(where, "inproc") == 0) {
         struct thread_leaf *t = &d->threads[d->n_threads++];
@@ -203,7 +206,6 @@ static int serve(struct daemon *d, struct pl_err *err)
 static int be_child(struct daemon *d, const char *role, struct pl_err *err)
 {
     const char *link = pl_config_str(d->config, "link");
-    if (!link) return pl_fail(err, PL_E_INVALID, "link", "a child is started by the service, not by hand");
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
     return pl_leaf_run(&d->service, d->zmq, role, link, pl_config_u64(d->config, "incarnation"), err);
@@ -226,6 +228,7 @@ static int load_config(struct daemon *d, struct pl_err *err)
     rc = pl_data_path(d->config, data, sizeof data, err);
     if (rc) return rc;
     snprintf(file, sizeof file, "%s/parlance.ini", data);
+    if (access(file, F_OK)) return 0; /* also below what is no directory: that is told when it is made */
     pl_config_destroy(&d->config);
     return pl_config_load(pl_daemon_options, d->argc - 1, d->argv + 1, file, NULL, NULL, &d->config, err);
 }
@@ -252,6 +255,9 @@ int main(int argc, char **argv)
     if (pl_config_bool(d->config, "help")) return show_help();
     if (pl_config_bool(d->config, "version")) return printf("parlanced %s\n", PL_VERSION) < 0;
     const char *role = pl_config_str(d->config, "role");
+    if (role && !pl_config_str(d->config, "link"))
+        rc = pl_fail(&err, PL_E_INVALID, "role", "a child is started by the service, not by hand");
+    if (rc) goto out;
     if (role) pl_child_begin((long)pl_config_u64(d->config, "parent"));
     rc = pl_service_init(&d->service, d->config, program, role ? role : "service", &err);
     if (!rc) rc = role ? be_child(d, role, &err) : serve(d, &err);

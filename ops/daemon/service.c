@@ -8,7 +8,7 @@
 #include "actors/keys.h"
 #include "kernels/gguf.h"
 
-enum { CTX_DEFAULT_MAX = 8192, MESSAGE_BYTES = 256 * 1024 };
+enum { CTX_DEFAULT_MAX = 8192, CTX_LEAST = 32, MESSAGE_BYTES = 256 * 1024 };
 
 const struct pl_movable pl_movables[] = {
     {"store", "placement.store"},     {"executor", "placement.executor"},
@@ -22,6 +22,17 @@ static uint64_t wall_ms(void *arg)
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* A tool that is no program code at all would only be found out by its host, again and again. */
+static int check_tool(const char *path, struct pl_err *err)
+{
+    char magic[4];
+    FILE *f = fopen(path, "rb");
+    if (!f) return pl_fail(err, PL_E_NOT_FOUND, "tools", "there is no %s", path);
+    bool good = fread(magic, 1, sizeof magic, f) == sizeof magic && memcmp(magic, "\177ELF", 4) == 0;
+    fclose(f);
+    return good ? 0 : pl_fail(err, PL_E_INVALID, "tools", "%s is no shared object", path);
 }
 
 /* "a,b" -> tool.a, tool.b and the paths of their shared objects. */
@@ -45,8 +56,8 @@ static int read_tools(struct pl_service *s, struct pl_err *err)
             return pl_fail(err, PL_E_TOO_LARGE, "tools", "at most %d tools", PL_TOOLS_MAX);
         snprintf(s->tool_names[s->n_tools], sizeof s->tool_names[0], "tool.%.*s", (int)len, p);
         snprintf(s->tool_paths[s->n_tools], sizeof s->tool_paths[0], "%s/%.*s.so", s->tools_dir, (int)len, p);
-        if (access(s->tool_paths[s->n_tools], R_OK))
-            return pl_fail(err, PL_E_NOT_FOUND, "tools", "there is no %s", s->tool_paths[s->n_tools]);
+        int rc = check_tool(s->tool_paths[s->n_tools], err);
+        if (rc) return rc;
         s->tool_list[s->n_tools] = s->tool_names[s->n_tools] + strlen("tool.");
         s->tool_hosts[s->n_tools].path = s->tool_paths[s->n_tools];
         s->n_tools++;
@@ -129,7 +140,10 @@ static int read_model(struct pl_service *s, const char *node, struct pl_err *err
 {
     const char *path = pl_config_str(s->config, "model");
     struct pl_gguf *g = NULL;
+    uint64_t ctx = pl_config_u64(s->config, "ctx-size");
     if (!path) return pl_fail(err, PL_E_INVALID, "model", "give --model FILE, a GGUF file");
+    if (ctx && ctx < CTX_LEAST)
+        return pl_fail(err, PL_E_INVALID, "ctx-size", "a context holds %d tokens at least", CTX_LEAST);
     if (strcmp(path, "hash") == 0) return read_hash_model(s, err);
     int rc = pl_gguf_open(path, &g, err);
     if (!rc) rc = read_sizes(s, g, err);

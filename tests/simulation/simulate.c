@@ -137,7 +137,7 @@ struct turn_seen {
 struct verdict {
     struct clients *c;
     struct turn_seen *turns;
-    uint32_t n_turns, done, pending, ratings, below_3;
+    uint32_t n_turns, done, pending, ratings, below_3, calls;
     uint64_t *accepted; /* by request: accepted_seq */
 };
 
@@ -192,6 +192,7 @@ static void see_turn(const char *family, struct pl_bin key, struct pl_bin value,
     snprintf(seen->id, sizeof seen->id, "%.*s", PL_STR_FMT(t->id));
     snprintf(seen->session, sizeof seen->session, "%.*s", PL_STR_FMT(t->session));
     seen->number = t->number;
+    v->calls += t->has_tools;
     seen->record = m;
 }
 
@@ -260,14 +261,15 @@ static void check_turns(struct verdict *v)
             struct asked *b = asked_of(v->c, pl_str_of(v->turns[k].id));
             if (b == a) clients_violation(v->c, "%s: two turns", t->id);
             if (b && k + 1 == i && v->accepted[b - v->c->asked] > v->accepted[a - v->c->asked])
-                clients_violation(v->c, "%s: overtook %s", a->id, b->id);
+                clients_violation(v->c, "%s: overtaken by %s", a->id, b->id);
         }
         bool ends = i + 1 == v->n_turns || strcmp(v->turns[i + 1].session, t->session) != 0;
         if (ends) check_answers(v, first, i + 1);
     }
 }
 
-static void check_disk(struct pl_sim *sim, struct clients *c)
+/* Returns the turns in which a tool was called. */
+static uint32_t check_disk(struct pl_sim *sim, struct clients *c)
 {
     struct verdict v = {.c = c};
     struct pl_sim_disk *d = pl_sim_disk(sim);
@@ -289,19 +291,20 @@ static void check_disk(struct pl_sim *sim, struct clients *c)
     for (uint32_t i = 0; i < v.n_turns; i++) pl_msg_unref(&v.turns[i].record);
     free(v.turns);
     free(v.accepted);
+    return v.calls;
 }
 
 /* --- a run --- */
 
 struct outcome {
-    uint64_t trace, events, violations, faults[PL_FAULT_COUNT], sent, errors, virtual_ms;
+    uint64_t trace, events, violations, faults[PL_FAULT_COUNT], sent, errors, calls, virtual_ms;
     char why[256];
 };
 
 static const double probability[PL_FAULT_COUNT] = {
-    [PL_FAULT_DROP] = 0.01,           [PL_FAULT_DUPLICATE] = 0.01,      [PL_FAULT_DELAY] = 0.01,
-    [PL_FAULT_REORDER] = 0.01,        [PL_FAULT_PEER_RESTART] = 0.0005, [PL_FAULT_ACTOR_CRASH] = 0.00003,
-    [PL_FAULT_CHILD_CRASH] = 0.00005, [PL_FAULT_NODE_CRASH] = 0.00002,  [PL_FAULT_WRITE_FAILED] = 0.005,
+    [PL_FAULT_DROP] = 0.01,          [PL_FAULT_DUPLICATE] = 0.01,     [PL_FAULT_DELAY] = 0.01,
+    [PL_FAULT_REORDER] = 0.01,       [PL_FAULT_PEER_RESTART] = 0.001, [PL_FAULT_ACTOR_CRASH] = 0.0001,
+    [PL_FAULT_CHILD_CRASH] = 0.0002, [PL_FAULT_NODE_CRASH] = 0.00005, [PL_FAULT_WRITE_FAILED] = 0.005,
     [PL_FAULT_SLOW_COMMIT] = 0.01,
 };
 
@@ -332,7 +335,7 @@ static int run_seed(uint64_t seed, struct outcome *out)
     out->events += pl_sim_run(sim, pl_sim_now_ms(sim) + 5000, UINT64_MAX);
     clients_complain_of_open(&c);
     if (w.wrong) clients_violation(&c, "%llu steps with wrong pages", (unsigned long long)w.wrong);
-    check_disk(sim, &c);
+    out->calls = check_disk(sim, &c);
     for (int f = 0; f < PL_FAULT_COUNT; f++) out->faults[f] = pl_sim_fault_count(sim, (enum pl_fault)f);
     out->trace = pl_sim_trace_hash(sim);
     out->violations = c.violations;
@@ -390,10 +393,12 @@ int main(int argc, char **argv)
         if (run_seed(seed, &a) || run_seed(seed, &b)) return 1;
         bool same = a.trace == b.trace && a.events == b.events;
         bool good = same && a.violations == 0;
-        printf("seed %llu: %llu events, %llu messages sent, %llu s of virtual time, trace %016llx: %s%s%s\n",
+        printf("seed %llu: %llu events, %llu messages sent, %llu turns with tools, %llu s of virtual time, "
+               "trace %016llx: %s%s%s\n",
                (unsigned long long)seed, (unsigned long long)a.events, (unsigned long long)a.sent,
-               (unsigned long long)a.virtual_ms / 1000, (unsigned long long)a.trace, good ? "ok" : "FAILED",
-               same ? "" : ": the second run differed", a.violations ? ": " : "");
+               (unsigned long long)a.calls, (unsigned long long)a.virtual_ms / 1000,
+               (unsigned long long)a.trace, good ? "ok" : "FAILED", same ? "" : ": the second run differed",
+               a.violations ? ": " : "");
         if (a.violations) printf("  %llu violations, first: %s\n", (unsigned long long)a.violations, a.why);
         fflush(stdout);
         failed += !good;
