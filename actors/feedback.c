@@ -421,15 +421,22 @@ static void begin(struct pl_actor *self, struct feedback *st)
     job_finish(st);
 }
 
+/* Gives the first of the line, which is not empty. */
+static struct pl_msg *line_take(struct feedback *st)
+{
+    struct waiting *w = st->first;
+    struct pl_msg *m = w->m;
+    st->first = w->next;
+    if (!st->first) st->last = NULL;
+    st->waiting--;
+    free(w);
+    return m;
+}
+
 static void next_jobs(struct pl_actor *self, struct feedback *st)
 {
     while (st->phase == READY && st->first) {
-        struct waiting *w = st->first;
-        st->first = w->next;
-        if (!st->first) st->last = NULL;
-        st->waiting--;
-        st->asked = w->m;
-        free(w);
+        st->asked = line_take(st);
         if (st->asked->deadline_ms <= pl_now_ms(self))
             job_fail(self, st, PL_E_DEADLINE_EXCEEDED, NULL, NULL);
         else
@@ -455,11 +462,22 @@ static void wait_in_line(struct pl_actor *self, struct feedback *st, const struc
 
 /* ---- what the store and the system tell ---- */
 
+/* Nothing can be rated as long as the counts cannot be read: who waits is told so. */
+static void refuse_line(struct pl_actor *self, struct feedback *st, int code)
+{
+    while (st->first) {
+        struct pl_msg *m = line_take(st);
+        refuse(self, st, m, code, NULL, NULL);
+        pl_msg_unref(&m);
+    }
+}
+
 static void on_loaded(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
 {
     if (pl__ratings_read(&st->counts, row_at(v, 0)) != 0) {
         /* Numbers given out again would overwrite ratings: better none than wrong ones. */
         pl_log(self, PL_LOG_ERROR, "damaged", "record=%s", "retrain");
+        refuse_line(self, st, PL_E_CORRUPT);
         pl_timer_start(self, RELOAD_MS, 0, 0);
         return;
     }
@@ -571,10 +589,9 @@ static int feedback_receive(struct pl_actor *self, void *state, const struct pl_
 static void feedback_stop(struct pl_actor *self, void *state)
 {
     struct feedback *st = state;
-    for (struct waiting *w; (w = st->first) != NULL;) {
-        st->first = w->next;
-        pl_msg_unref(&w->m);
-        free(w);
+    while (st->first) {
+        struct pl_msg *m = line_take(st);
+        pl_msg_unref(&m);
     }
     job_finish(st);
 }

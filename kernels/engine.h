@@ -37,14 +37,16 @@ struct pl_model_info {
     uint64_t n_params, weight_bytes;
 };
 
-/* Opens a GGUF model of architecture llama or qwen2. On success *OUT is given. -PL_E_MODEL_UNSUPPORTED, -PL_E_CORRUPT,
- * -PL_E_IO, -PL_E_NO_MEMORY; the error names the tensor, key or file. ISA decides the repacked layout's kernels.
+/* Opens a GGUF model of architecture llama or qwen2. On success *OUT is given. -PL_E_NOT_FOUND when there is no such
+ * file, -PL_E_MODEL_UNSUPPORTED, -PL_E_CORRUPT, -PL_E_IO, -PL_E_NO_MEMORY, and -PL_E_UNSUPPORTED when this machine cannot
+ * run ISA; the error names the tensor, key or file. ISA decides the repacked layout's kernels.
  * Blocks: reads and repacks the whole file. */
 int pl_model_open(const char *path, enum pl_isa isa, struct pl_model **out, struct pl_err *err);
 /* A model without weights whose logits are a hash of the sequence so far: over the byte vocabulary of
  * pl_vocab_create_bytes, for the simulator and tests. Its greedy answers are printable ASCII and end by themselves. */
 int pl_model_open_hash(struct pl_model **out, struct pl_err *err);
-void pl_model_close(struct pl_model **m);
+void pl_model_close(struct pl_model **m); /* after all engines on it; takes NULL */
+/* Lent for the life of the model. */
 const struct pl_model_info *pl_model_info(const struct pl_model *m);
 
 struct pl_engine_opts {
@@ -56,11 +58,14 @@ struct pl_engine_opts {
 };
 
 struct pl_engine;
+/* An engine at work on M, which must outlive it. *OUT is given. -PL_E_INVALID names the option, -PL_E_NO_MEMORY. Starts
+ * the worker threads. */
 int pl_engine_create(struct pl_model *m, const struct pl_engine_opts *o, struct pl_engine **out, struct pl_err *err);
 void pl_engine_destroy(struct pl_engine **e);
 
 /* Begins a sequence in SLOT: IDS (copied) are the N_IDS ids known so far, the first N_PROMPT of them the prompt (the
- * rest are ids that were sampled before a restart). A slot that is open is replaced. */
+ * rest are ids that were sampled before a restart). A slot that is open is replaced. -PL_E_INVALID, -PL_E_NO_MEMORY:
+ * the slot is as it was. */
 int pl_engine_open(struct pl_engine *e, uint32_t slot, const uint32_t *ids, uint32_t n_ids, uint32_t n_prompt,
                    const struct pl_sampling *s, struct pl_err *err);
 void pl_engine_close(struct pl_engine *e, uint32_t slot);
@@ -96,12 +101,13 @@ struct pl_sampled {
  * range, rows over max_rows, unknown slots) are refused with -PL_E_INVALID and change nothing. */
 int pl_engine_step(struct pl_engine *e, const struct pl_step *step, struct pl_sampled *out, uint32_t *n_out,
                    struct pl_err *err);
+/* Bytes of the KV cache, and threads that work, the caller's included. */
+uint32_t pl_engine_threads(const struct pl_engine *e);
+uint64_t pl_engine_kv_bytes(const struct pl_engine *e);
 /* For perplexity and tests: keep a copy of the sampled rows' logits for pl_sampled.logits. */
 void pl_engine_keep_logits(struct pl_engine *e, bool keep);
 /* Logits of EVERY row of the next steps of one sequence: after a step, row r of it. NULL when not kept. For perplexity. */
 void pl_engine_keep_all_rows(struct pl_engine *e, bool keep);
 const float *pl_engine_row_logits(const struct pl_engine *e, uint32_t row);
-uint32_t pl_engine_threads(const struct pl_engine *e);
-uint64_t pl_engine_kv_bytes(const struct pl_engine *e);
 
 #endif

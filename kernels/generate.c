@@ -5,12 +5,6 @@
 #include <string.h>
 #include "kernels/cpu/math.h"
 
-const char *pl_stop_name(enum pl_stop stop)
-{
-    static const char *const names[] = {"end", "length", "cancelled", "context"};
-    return names[stop];
-}
-
 /* A sequence in slot 0 on pages 0, 1, 2, ... */
 struct single {
     struct pl_engine *e;

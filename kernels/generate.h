@@ -23,8 +23,6 @@ struct pl_generated {
 typedef int (*pl_generate_fn)(const struct pl_generated *g, void *arg);
 
 enum pl_stop { PL_STOP_END, PL_STOP_LENGTH, PL_STOP_CANCELLED, PL_STOP_CONTEXT };
-/* "end", "length", "cancelled", "context". */
-const char *pl_stop_name(enum pl_stop stop);
 
 struct pl_generate_opts {
     struct pl_sampling sampling;

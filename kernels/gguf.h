@@ -35,7 +35,9 @@ struct pl_tensor {
 
 struct pl_gguf;
 
-/* Opens and checks FILE. On success *OUT is given. Errors name the file, the key or the tensor. Blocks on disk. */
+/* Opens and checks the file at PATH. On success *OUT is given. -PL_E_NOT_FOUND; -PL_E_IO (not readable, no regular file);
+ * -PL_E_MODEL_UNSUPPORTED (no GGUF file, big-endian, another version, an unknown tensor type); -PL_E_CORRUPT (cut short,
+ * or any other refusal above); -PL_E_NO_MEMORY. Errors name the file, the key or the tensor. Blocks on disk. */
 int pl_gguf_open(const char *path, struct pl_gguf **out, struct pl_err *err);
 /* The same over memory that the caller keeps alive and unchanged (tests, fuzzing). */
 int pl_gguf_open_memory(const void *data, size_t bytes, struct pl_gguf **out, struct pl_err *err);

@@ -6,11 +6,20 @@
  * else is in the step.
  *
  * For each layer, T rows:
- *   h   = norm(x)            [T, D]          qkv = h Wqkv + b      [T, (H+2G)*E]   q, k turned; k, v into
- * pages att = attention(qkv)     [T, H*E]        h   = att Wo          [T, D]          x += h h   = norm(x)
- * [T, D]          gu  = h Wgu           [T, 2F]         act = silu(gate) * up  [T, F] h   = act Wd [T, D] x
- * += h and after the last, for the R rows that are asked for: logits = norm(x) Wv  [R, V]. */
-#include "kernels/graph.h"
+ *
+ *   h   = norm(x)           [T, D]
+ *   qkv = h Wqkv + b        [T, (H+2G)*E]   q and k are turned; k and v go into pages
+ *   att = attention(qkv)    [T, H*E]
+ *   h   = att Wo            [T, D]          x += h
+ *   h   = norm(x)           [T, D]
+ *   gu  = h Wgu             [T, 2F]
+ *   act = silu(gate) * up   [T, F]
+ *   h   = act Wd            [T, D]          x += h
+ *
+ * and after the last, for the R rows that are asked for: logits = norm(x) Wv  [R, V].
+ *
+ * What it offers is pl__kind_graph in kernels/model.h. */
+#include "kernels/model.h"
 
 #include <stdlib.h>
 
@@ -33,7 +42,8 @@ static uint32_t att_width(const struct pl_model *m)
     return m->info.n_heads * m->info.head_dim;
 }
 
-uint64_t pl__graph_scratch_floats(const struct pl_model *m, uint32_t max_rows)
+/* Floats of scratch for steps of MAX_ROWS rows. */
+static uint64_t scratch_floats(const struct pl_model *m, uint32_t max_rows)
 {
     uint64_t a_row = 2ull * m->info.n_embd + qkv_width(m) + att_width(m) + 3ull * m->info.n_ff;
     return a_row * max_rows;
@@ -42,7 +52,7 @@ uint64_t pl__graph_scratch_floats(const struct pl_model *m, uint32_t max_rows)
 static int create_scratch(struct pl_run *g, uint32_t rows, struct pl_err *err)
 {
     const struct pl_model *m = g->m;
-    g->scratch = g->ops->alloc(g->dev, pl__graph_scratch_floats(m, rows));
+    g->scratch = g->ops->alloc(g->dev, scratch_floats(m, rows));
     if (!g->scratch) return pl_fail(err, PL_E_NO_MEMORY, "max_rows", "no memory for steps of %u rows", rows);
     uint64_t t = rows;
     g->x = g->scratch;

@@ -1,7 +1,7 @@
 /* http.c - GET /metrics, /healthz and /readyz, by HTTP/1.0 on loopback, on the node's own loop.
  *
- *   reading --head complete--> answering --written--> closed          any state --timer, error, too large-->
- * closed
+ *   reading --head complete--> answering --written--> closed
+ *   any state --timer, error--> closed
  *
  * A connection is one request: a head of up to 8 KiB, no body, an answer, the end. At most 16 at a time; more
  * are closed as they come. */

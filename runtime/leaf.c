@@ -1,10 +1,10 @@
 /* leaf.c - the link of a leaf to its hub: one DEALER, and for ipc and tcp a monitor that tells when it is
  * connected.
  *
- *   connecting --handshake done--> up --disconnected--> connecting (the node is told each time; at each up it
- * says hello)
+ *   connecting --handshake done--> up --disconnected--> connecting
  *
- * An inproc link has no handshake: it is up when the loop runs. */
+ * The node is told each time, and says hello at each up. An inproc link has no handshake: it is up when the
+ * loop runs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "schemas/wire.h"
+
 enum { LINE_MAX_BYTES = 4096, TEXT_MAX_BYTES = 3072, FORMAT_MAX_BYTES = 512, SEPARATOR = 0x1f };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -41,26 +43,13 @@ static void put(struct line *l, const char *s, size_t n)
     l->len += n;
 }
 
-/* Length of the UTF-8 character at P of at most N bytes; 0 when there is none. */
-static size_t character(const unsigned char *p, size_t n)
-{
-    if (p[0] < 0x80) return 1;
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > n) return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
-    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
-    return len;
-}
-
 static void put_string(struct line *l, const char *s, size_t n)
 {
     put(l, "\"", 1);
     size_t body = l->len;
     for (size_t i = 0; i < n && !l->full;) {
         unsigned char c = (unsigned char)s[i];
-        size_t len = character((const unsigned char *)s + i, n - i);
+        size_t len = pl_str_character((const uint8_t *)s + i, n - i);
         char escape[8];
         if (c == '"' || c == '\\')
             put(l, escape, (size_t)snprintf(escape, sizeof escape, "\\%c", c));

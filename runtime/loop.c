@@ -1,9 +1,10 @@
 /* loop.c - one libuv loop: its turn, and how it begins and ends. Belongs to the thread that runs it.
  *
  *   prepare   the node handles messages and due timers; every socket is asked what it has
- *             work left: the idle handle is on, so that poll does not wait; none: the timer stands at the
- * node's next due poll      waits for a descriptor, a timer, a signal check     receives from every socket,
- * up to a budget each
+ *             work left: the idle handle is on, so that poll does not wait
+ *             none:      the timer stands at the node's next due time
+ *   poll      waits for a descriptor, a timer, a signal
+ *   check     receives from every socket, up to a budget each
  *
  * Nothing between prepare's question and poll touches a ZeroMQ socket, so no edge is lost. With nothing to do
  * the loop sleeps: it never polls by time. */

@@ -23,7 +23,7 @@ struct pl_world {
     uint64_t (*now_ms)(void *self);
     uint64_t (*wall_ms)(void *self);
     uint64_t (*random)(void *self);
-    /* Bytes to a peer node: 0, -PL_E_AGAIN (its queue is full), -PL_E_GONE (not connected). */
+    /* Bytes to a peer node, one frame, as pl_node_link_frame there gets them: 0, -PL_E_AGAIN (its queue is full), -PL_E_GONE (not connected). */
     int (*link_send)(void *self, const char *node, const void *bytes, size_t len);
     int (*net_send)(void *self, uint32_t listener, struct pl_bin peer, bool delimiter, const void *bytes, size_t len);
     /* Begins to start / ends the child that hosts NODE. It is up when its node.hello arrives; its end is told by
@@ -73,7 +73,8 @@ bool pl_node_failed(const struct pl_node *n, struct pl_err *err);
 /* True when every actor of this node runs and every child said hello. */
 bool pl_node_ready(const struct pl_node *n);
 
-/* What the world tells. BYTES are borrowed. */
+/* What the world tells. BYTES are borrowed; of a link they are what the other node's link_send was given: a byte for the
+ * lane (0 system, 1 user) and one msgpack map. */
 void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, size_t len);
 void pl_node_link_up(struct pl_node *n, const char *peer);   /* leaf: the hub is connected: hello is sent */
 void pl_node_link_lost(struct pl_node *n, const char *peer);

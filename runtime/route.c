@@ -1,8 +1,9 @@
 /* route.c - the names a node knows: where each lives, whether it is up, and who asked to be told.
  *
  * A leaf tells its hub of every start and end of its actors, and the hub tells the other leaves: so every
- * node knows who is up anywhere, and pl_monitor only looks here. Names come from configuration and hellos,
- * never from messages, so the table is bounded. */
+ * node knows who is up anywhere, and pl_monitor only looks here. Names come from configuration, monitors and
+ * what nodes tell of themselves, never from where a message is sent; PL__ROUTES_MAX bounds them all the same.
+ */
 #include <stdlib.h>
 
 #include "runtime/node_inside.h"

@@ -1,8 +1,7 @@
 /* sim_node.c - nodes of the simulator: boot, one message an event, crash.
  *
- *   service   down -> BOOT -> up -> (crash, failure) down -> BOOT ...         stopped by itself: down for
- * good leaf      down -> child_start, BOOT -> up -> (crash, child_kill, stop) down; its hub hears LOST and
- * EXIT
+ *   service   down -> BOOT -> up -> (crash, failure) down -> BOOT ...     stopped by itself: down for good
+ *   leaf      down -> child_start, BOOT -> up -> (crash, child_kill, stop) down; its hub hears LOST and EXIT
  *
  * A node that is dying still runs to the end of its handler, but nothing leaves it: links, sockets, children
  * and disk are deaf to it. So the crash is where the kill point was, as far as anyone else can see. */

@@ -17,13 +17,13 @@
 #include "runtime/sim_inside.h"
 #include "runtime/store_op.h"
 
-enum { BATCH_MAX = 256, WAITING_MAX = 4096, SYNC_MAX_MS = 4, TIMER_SYNC = 1 };
+enum { BATCH_MAX = 256, WAITING_MAX = 4096, SYNC_MAX_MS = 4, TIMER_SYNC = 1, FAMILY_NAME_MAX = 32 };
 
 struct row {
     struct pl_bin key, value; /* one allocation, at key.ptr */
 };
 struct family {
-    char name[33];
+    char name[FAMILY_NAME_MAX + 1];
     struct row *rows; /* in order of keys */
     size_t count, capacity;
 };
@@ -387,8 +387,9 @@ static int check_write(const struct pl_store_write *w, struct pl_err *err)
 {
     int rc = 0;
     for (uint32_t i = 0; i < w->ops_count && rc == 0; i++) {
-        if (w->ops[i].family.len >= sizeof((struct family *)NULL)->name)
-            rc = pl_fail(err, PL_E_INVALID, "family", "a family's name has 32 bytes at most");
+        if (w->ops[i].family.len > FAMILY_NAME_MAX)
+            rc =
+                pl_fail(err, PL_E_INVALID, "family", "a family's name has %d bytes at most", FAMILY_NAME_MAX);
         else
             rc = pl__store_op_check(&w->ops[i], err);
     }

@@ -16,7 +16,6 @@ struct pl_store_opts {
     const char *const *families;   /* NULL-terminated names, made when absent */
     uint64_t reserve_bytes;        /* refuse writes when less is free on the disk; 0: 64 MiB + 2 x write buffers */
     uint64_t write_buffer_bytes;   /* a family; 0: 8 MiB */
-    bool no_sync;                  /* tests only: the simulator's and unit tests' speed; never set by parlanced */
 };
 extern const struct pl_actor_class pl_store_class; /* arg: const struct pl_store_opts * */
 

@@ -199,7 +199,7 @@ int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct p
     d->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     d->batch = rocksdb_writebatch_create();
     set_options(d);
-    rocksdb_writeoptions_set_sync(d->writing, !o->no_sync);
+    rocksdb_writeoptions_set_sync(d->writing, 1);
     rc = open_database(d, err);
     if (rc)
         pl__disk_close(&d);

@@ -594,7 +594,7 @@ static void print_text(struct pl_buf *out, struct pl_str s)
     pl_buf_write(out, "\"", 1);
     for (uint32_t i = 0; i < s.len;) {
         const uint8_t *p = (const uint8_t *)s.ptr + i;
-        unsigned w = pl__utf8_character(p, s.len - i);
+        unsigned w = pl_str_character(p, s.len - i);
         if (w == 0)
             pl_buf_write(out, "\xEF\xBF\xBD", 3);
         else if (*p == '"' || *p == '\\')

@@ -283,9 +283,7 @@ int pl_cursor_skip(struct pl_cursor *c)
 
 /* ---- UTF-8 ---- */
 
-/* Bytes of the character at P when it is strict UTF-8 (no overlong form, no surrogate, at most U+10FFFF),
- * else 0. */
-unsigned pl__utf8_character(const uint8_t *p, size_t left)
+unsigned pl_str_character(const uint8_t *p, size_t left)
 {
     uint8_t b = p[0];
     if (b < 0x80) return 1;
@@ -310,7 +308,7 @@ bool pl__utf8_valid(const void *data, size_t len)
             p += 8;
             continue;
         }
-        unsigned n = pl__utf8_character(p, (size_t)(end - p));
+        unsigned n = pl_str_character(p, (size_t)(end - p));
         if (n == 0) return false;
         p += n;
     }
@@ -336,7 +334,7 @@ size_t pl__shown(struct pl_str s, char *out, size_t size)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < s.len;) {
-        unsigned w = pl__utf8_character((const uint8_t *)s.ptr + i, s.len - i);
+        unsigned w = pl_str_character((const uint8_t *)s.ptr + i, s.len - i);
         bool plain = w > 0 && !pl__has_control((struct pl_str){s.ptr + i, w});
         unsigned bytes = plain ? w : 1;
         if (n + bytes >= size) break;

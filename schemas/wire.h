@@ -40,6 +40,9 @@ static inline bool pl_str_is(struct pl_str a, const char *b)
 {
     return pl_str_eq(a, pl_str_of(b));
 }
+/* Bytes of the character at P, which has LEFT > 0 bytes, when it is strict UTF-8 (no overlong form, no surrogate, at most
+ * U+10FFFF), else 0. */
+unsigned pl_str_character(const uint8_t *p, size_t left);
 #define PL_STR_FMT(s) (int)(s).len, (s).ptr ? (s).ptr : "" /* for "%.*s" */
 
 /* A growing byte buffer. Zero-initialised = empty. LIMIT 0: none. After a failed write FAILED stays true. */

@@ -18,9 +18,6 @@ struct pl__head {
  * of an array or a map, with at least one byte for each child. -PL_E_INVALID otherwise. */
 int pl__wire_head(const struct pl_cursor *c, struct pl__head *h);
 
-/* Bytes of the character at P when it is strict UTF-8 (no overlong form, no surrogate, at most U+10FFFF),
- * else 0. */
-unsigned pl__utf8_character(const uint8_t *p, size_t left);
 bool pl__utf8_valid(const void *data, size_t len);
 /* U+0000..001F or U+007F..009F in valid UTF-8. */
 bool pl__has_control(struct pl_str s);

@@ -235,6 +235,18 @@ static int send_call(struct pl_actor *self, struct session *s, struct request *r
 
 static int calls_over(struct pl_actor *self, struct session *s, struct request *r);
 
+/* The same call of an earlier life, whose result is on disk: T gets it and is not called again. */
+static bool remembered(const struct request *r, uint32_t index, struct pl_tool_record *t)
+{
+    const struct pl_rec_request *record = r->record->body;
+    if (!record->has_tools || index >= record->tools_count) return false;
+    const struct pl_tool_record *was = &record->tools[index];
+    if (!pl_str_eq(was->tool, t->tool) || !pl_str_eq(was->arguments, t->arguments)) return false;
+    t->result = was->result;
+    t->code = was->code;
+    return true;
+}
+
 /* A model may name any tool; only those that the request offers are run. */
 static int call_tools(struct pl_actor *self, struct session *s, struct request *r)
 {
@@ -249,7 +261,9 @@ static int call_tools(struct pl_actor *self, struct session *s, struct request *
         pl_tool_record_type.init(t);
         t->tool = pl_msg_str(r->answer, found->calls[i].name);
         t->arguments = pl_msg_str(r->answer, found->calls[i].arguments);
-        if (is_offered(r, t->tool)) {
+        if (remembered(r, r->n_tools - 1, t)) {
+            r->calls_done++;
+        } else if (is_offered(r, t->tool)) {
             int rc = send_call(self, s, r, r->call + i, t);
             if (rc) return rc;
         } else {
@@ -356,13 +370,64 @@ static int tool_delta(struct pl_actor *self, struct request *r, const struct pl_
     return rc;
 }
 
-/* Goes on once each call of the round has its result. */
-static int calls_over(struct pl_actor *self, struct session *s, struct request *r)
+static int add_put(struct pl_msg *m, struct pl_store_write *w, const char *family, struct pl_bin key,
+                   const struct pl_type *type, const void *record)
 {
-    if (r->calls_done < r->n_tools - r->call_tool) return 0;
+    struct pl_buf buf = {0};
+    int rc = type->encode(record, &buf);
+    struct pl_store_op *op = &w->ops[w->ops_count++];
+    *op = (struct pl_store_op){
+        .op = PL_STORE_OP_OP_PUT, .family = pl_str_of(family), .key = key, .has_value = true};
+    if (!rc) op->value = pl_msg_bin(m, buf.data, buf.len);
+    pl_buf_finish(&buf);
+    return rc ? rc : op->key.ptr && op->value.ptr ? 0 : -PL_E_NO_MEMORY;
+}
+
+static int go_on(struct pl_actor *self, struct session *s, struct request *r)
+{
     int rc = 0;
+    if (r->cancelled) return pl__answer_commit(self, s, r, true);
     for (uint32_t i = r->call_tool; i < r->n_tools && !rc; i++) rc = tool_delta(self, r, &r->tools[i]);
     return rc ? rc : all_results(self, s, r);
+}
+
+static int journaled(struct pl_actor *self, struct session *s, struct store_op *op,
+                     const struct pl_msg *reply, int code)
+{
+    struct request *r = op->request;
+    if (reply) return go_on(self, s, r);
+    pl_log(self, PL_LOG_ERROR, "journal_waits", "id=%.*s code=%s", PL_STR_FMT(r->id), pl_error_name(code));
+    pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_JOURNAL, r->number);
+    return 0;
+}
+
+int pl__answer_journal(struct pl_actor *self, struct session *s, struct request *r)
+{
+    struct pl_rec_request record = *(struct pl_rec_request *)r->record->body;
+    PL_NEW(m, w, store_write);
+    if (!m) return -PL_E_NO_MEMORY;
+    record.has_tools = true;
+    record.tools = r->tools;
+    record.tools_count = r->n_tools;
+    r->state = REQ_JOURNALING;
+    w->ops = pl_msg_alloc(m, sizeof *w->ops);
+    int rc = w->ops ? add_put(m, w, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len),
+                              &pl_rec_request_type, &record)
+                    : -PL_E_NO_MEMORY;
+    if (rc) {
+        pl_msg_unref(&m);
+        return rc;
+    }
+    return pl__session_store(self, s, &m, &(struct store_op){.done = journaled, .request = r});
+}
+
+/* Goes on once each call of the round has its result; what is on disk already need not be written again. */
+static int calls_over(struct pl_actor *self, struct session *s, struct request *r)
+{
+    const struct pl_rec_request *record = r->record->body;
+    if (r->calls_done < r->n_tools - r->call_tool) return 0;
+    bool known = record->has_tools && record->tools_count >= r->n_tools;
+    return known ? go_on(self, s, r) : pl__answer_journal(self, s, r);
 }
 
 int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code,
@@ -463,19 +528,6 @@ static void fill_turn(struct session *s, struct request *r, const struct pl_chat
     t->logits_hashes_count = r->n_hashes;
 }
 
-static int add_put(struct pl_msg *m, struct pl_store_write *w, const char *family, struct pl_bin key,
-                   const struct pl_type *type, const void *record)
-{
-    struct pl_buf buf = {0};
-    int rc = type->encode(record, &buf);
-    struct pl_store_op *op = &w->ops[w->ops_count++];
-    *op = (struct pl_store_op){
-        .op = PL_STORE_OP_OP_PUT, .family = pl_str_of(family), .key = key, .has_value = true};
-    if (!rc) op->value = pl_msg_bin(m, buf.data, buf.len);
-    pl_buf_finish(&buf);
-    return rc ? rc : op->key.ptr && op->value.ptr ? 0 : -PL_E_NO_MEMORY;
-}
-
 static int add_turn(struct pl_actor *self, struct session *s, struct request *r, const struct pl_chat_done *d,
                     struct pl_msg *m, struct pl_store_write *w)
 {
@@ -505,6 +557,7 @@ static int add_answer(struct request *r, const struct pl_chat_done *d, struct pl
     struct pl_buf done = {0};
     int rc = pl_chat_done_type.encode(d, &done);
     record.state = PL_REC_REQUEST_STATE_DONE;
+    record.has_tools = false;
     record.has_done = true;
     record.done = (struct pl_bin){done.data, (uint32_t)done.len};
     record.has_deltas = true;

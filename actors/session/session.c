@@ -387,6 +387,7 @@ static int timer(struct pl_actor *self, struct session *s, const struct pl_sys_t
     if (!r) return 0;
     if (t->kind == PL_SESSION_TIMER_RESUBMIT)
         return r->state == REQ_GENERATING ? pl__answer_resubmit(self, s, r) : 0;
+    if (t->kind == PL_SESSION_TIMER_JOURNAL) return pl__answer_journal(self, s, r);
     if (t->kind == PL_SESSION_TIMER_PROMISE) return pl__request_promise(self, s, r);
     if (t->kind == PL_SESSION_TIMER_LOAD) return pl__dialogue_next(self, s, r->dialogue);
     if (t->kind == PL_SESSION_TIMER_COMMIT) return pl__answer_commit(self, s, r, r->as_turn);

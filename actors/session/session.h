@@ -2,7 +2,7 @@
  *
  * A request (one chat.request until its answer is stored) goes through
  *
- *   LOOKUP -> ACCEPTING -> WAITING -> GENERATING <-> CALLING -> COMMITTING -> gone
+ *   LOOKUP -> ACCEPTING -> WAITING -> GENERATING <-> CALLING, JOURNALING -> COMMITTING -> gone
  *      |          |           |            |
  *      +-> refused+           +- cancelled, deadline: committed without a turn
  *
@@ -46,9 +46,18 @@ enum pl_session_timer {
     PL_SESSION_TIMER_RECOVER,
     PL_SESSION_TIMER_RESUBMIT,
     PL_SESSION_TIMER_LOAD,
-    PL_SESSION_TIMER_PROMISE
+    PL_SESSION_TIMER_PROMISE,
+    PL_SESSION_TIMER_JOURNAL
 };
-enum request_state { REQ_LOOKUP, REQ_ACCEPTING, REQ_WAITING, REQ_GENERATING, REQ_CALLING, REQ_COMMITTING };
+enum request_state {
+    REQ_LOOKUP,
+    REQ_ACCEPTING,
+    REQ_WAITING,
+    REQ_GENERATING,
+    REQ_CALLING,
+    REQ_JOURNALING,
+    REQ_COMMITTING
+};
 
 /* Somebody who wants the answer: the message that asked, to which replies go. */
 struct subscriber {
@@ -214,6 +223,8 @@ int pl__answer_tokens(struct pl_actor *self, struct session *s, const struct pl_
 int pl__answer_round_done(struct pl_actor *self, struct session *s, const struct pl_gen_done *d);
 int pl__answer_tool_result(struct pl_actor *self, struct session *s, uint64_t call, int code,
                            struct pl_str content);
+/* Writes the results of R's tool calls to its promise; then they go into the prompt. */
+int pl__answer_journal(struct pl_actor *self, struct session *s, struct request *r);
 /* Submits the round again (the batcher began anew). */
 int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request *r);
 /* The batcher has no round of R any more. */

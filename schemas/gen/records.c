@@ -52,11 +52,12 @@ static const struct pl_field fields_rec_request[] = {
     {.name = "deadline_wall_ms", .name_len = 16, .form = PL_FORM_U64, .at = offsetof(struct pl_rec_request, deadline_wall_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
     {.name = "trace", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_rec_request, trace), .has_at = offsetof(struct pl_rec_request, has_trace), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
     {.name = "request", .name_len = 7, .form = PL_FORM_BIN, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_rec_request, request), .min = {.u = 0ULL}, .max = {.u = 524288ULL}},
+    {.name = "tools", .name_len = 5, .form = PL_FORM_REC, .flags = PL_FIELD_OPTIONAL | PL_FIELD_LIST, .at = offsetof(struct pl_rec_request, tools), .has_at = offsetof(struct pl_rec_request, has_tools), .count_at = offsetof(struct pl_rec_request, tools_count), .max_items = 64, .part = &pl__tool_record_shape},
     {.name = "done", .name_len = 4, .form = PL_FORM_BIN, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_rec_request, done), .has_at = offsetof(struct pl_rec_request, has_done), .min = {.u = 0ULL}, .max = {.u = 8388608ULL}},
     {.name = "deltas", .name_len = 6, .form = PL_FORM_REC, .flags = PL_FIELD_OPTIONAL | PL_FIELD_LIST, .at = offsetof(struct pl_rec_request, deltas), .has_at = offsetof(struct pl_rec_request, has_deltas), .count_at = offsetof(struct pl_rec_request, deltas_count), .max_items = 131072, .part = &pl__stored_delta_shape},
 };
 static const struct pl_shape pl__rec_request_shape = {
-    fields_rec_request, 14, sizeof(struct pl_rec_request),
+    fields_rec_request, 15, sizeof(struct pl_rec_request),
     offsetof(struct pl_rec_request, unknown), offsetof(struct pl_rec_request, unknown_count),
 };
 TYPE(rec_request, "rec.request", PL_T_REC_REQUEST, PL_EDGE_NONE)

@@ -35,6 +35,9 @@ struct pl_rec_request {
     bool has_trace;
     struct pl_str trace; /* Traceparent; at most 64 bytes */
     struct pl_bin request; /* Body of chat.request; at most 524288 bytes */
+    bool has_tools;
+    struct pl_tool_record *tools; /* Results of the tool calls of the answer so far: a call is not made again after a crash; at most 64 items */
+    uint32_t tools_count;
     bool has_done;
     struct pl_bin done; /* Body of chat.done; at most 8388608 bytes */
     bool has_deltas;
