@@ -439,7 +439,12 @@ void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnat
     pl__node_tick(n);
     pl_log_write(n->opts.log, PL_LOG_INFO, "", "child exited", "peer=%s status=%d", peer, status);
     p->running = p->killed = false;
-    child_failed(p);
+    if (status == PL_CHILD_EXIT_FINAL && p->life == PL__PEER_STARTING) {
+        peer_down(p, PL__PEER_FINAL);
+        pl__node_fail(n, PL_E_UNAVAILABLE, p->name, "the child cannot start; its own line says why");
+    } else {
+        child_failed(p);
+    }
     pl__node_advance_stop(n);
 }
 
@@ -456,10 +461,12 @@ void pl__peers_work(struct pl_node *n)
     }
 }
 
+/* A child that was started may first have to read a large model: it gets ten times as long for its hello. */
 static bool silent_too_long(const struct pl__peer *p)
 {
     bool watched = p->child ? p->running : p->life == PL__PEER_UP;
-    return watched && p->node->now_ms - p->heard_ms > p->node->opts.heartbeat_timeout_ms;
+    uint64_t limit_ms = (uint64_t)p->node->opts.heartbeat_timeout_ms * (p->life == PL__PEER_UP ? 1 : 10);
+    return watched && p->node->now_ms - p->heard_ms > limit_ms;
 }
 
 void pl__peers_heartbeat(struct pl_node *n)

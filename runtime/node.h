@@ -78,6 +78,9 @@ bool pl_node_ready(const struct pl_node *n);
 void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, size_t len);
 void pl_node_link_up(struct pl_node *n, const char *peer);   /* leaf: the hub is connected: hello is sent */
 void pl_node_link_lost(struct pl_node *n, const char *peer);
+/* A child that ends with this status before it was ever up cannot start for a reason that trying again does not mend
+ * (a model file that cannot be served): the node fails instead of starting it again. */
+enum { PL_CHILD_EXIT_FINAL = 3 };
 void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnation, int status);
 /* -PL_E_AGAIN when the actor's mailbox is full: stop reading that socket until pl_node_room. -PL_E_NOT_FOUND: no such
  * listener here. More than 1 MiB of BYTES are passed on as malformed and empty. */

@@ -262,7 +262,10 @@ int main(int argc, char **argv)
     rc = pl_service_init(&d->service, d->config, program, role ? role : "service", &err);
     if (!rc) rc = role ? be_child(d, role, &err) : serve(d, &err);
 out:
+    bool mends = -rc == PL_E_NO_MEMORY || -rc == PL_E_GONE || -rc == PL_E_AGAIN;
+    bool child = d->config && pl_config_str(d->config, "role");
     if (rc) rc = complain(&err);
+    if (rc && child && !mends) rc = PL_CHILD_EXIT_FINAL;
     pl_node_destroy(&d->node);
     pl_loop_destroy(&d->loop);
     pl_zmq_destroy(&d->zmq);

@@ -127,15 +127,6 @@ static int read_sizes(struct pl_service *s, const struct pl_gguf *g, struct pl_e
     return 0;
 }
 
-/* The executor's child would find the same, but as an end that its supervisor tries again. */
-static int check_weights(struct pl_service *s, const char *path, struct pl_err *err)
-{
-    struct pl_model *m = NULL;
-    int rc = pl_model_open(path, (enum pl_isa)pl_isa_parse(pl_config_str(s->config, "isa")), &m, err);
-    pl_model_close(&m);
-    return rc;
-}
-
 static int read_model(struct pl_service *s, const char *node, struct pl_err *err)
 {
     const char *path = pl_config_str(s->config, "model");
@@ -151,7 +142,6 @@ static int read_model(struct pl_service *s, const char *node, struct pl_err *err
     if (!rc) rc = pl_template_create(g, s->vocab, &s->chat_template, err);
     if (!rc && strcmp(node, "executor") != 0) rc = pl_gguf_digest(g, s->model_digest, err);
     pl_gguf_close(&g);
-    if (!rc && strcmp(node, "service") == 0) rc = check_weights(s, path, err);
     return rc;
 }
 
