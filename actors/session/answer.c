@@ -581,7 +581,7 @@ static int turn_committed(struct request *r)
     struct pl_rec_session *head = d->head->body;
     uint32_t drop = r->dropped - head->first_kept;
     for (uint32_t i = 0; i < drop; i++) pl_msg_unref(&d->turns[i]);
-    memmove(d->turns, d->turns + drop, (d->n_turns - drop) * sizeof *d->turns);
+    if (drop) memmove(d->turns, d->turns + drop, (d->n_turns - drop) * sizeof *d->turns);
     d->n_turns -= drop;
     head->first_kept = r->dropped;
     head->turns++;

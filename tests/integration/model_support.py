@@ -41,7 +41,7 @@ def long_only(why):
 
 
 def instruction_sets():
-    """Names for --isa that this machine has, the plainest first. What the daemon itself thinks is a test's to compare."""
+    """Names for --isa that this machine has, the plainest first; a daemon that thinks otherwise does not start."""
     flags = set()
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
         for line in f:

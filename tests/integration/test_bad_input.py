@@ -237,7 +237,7 @@ class StartTest(cs.DaemonTest):
         self.data = os.path.join(self.directory, "data")
 
     def refuse(self, args, says, **more):
-        """Runs it to its end; its one line must say SAYS."""
+        """Runs it to its end; what it says must hold SAYS."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PARLANCE_")}
         with subprocess.Popen([cs.PARLANCED] + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, cwd=self.directory, env=environment, **more) as process:
@@ -251,8 +251,10 @@ class StartTest(cs.DaemonTest):
         self.assertNotEqual(process.returncode, 0, text)
         self.assertGreater(process.returncode, 0, "a signal ended it: " + text)
         self.assertEqual(out, b"")
-        self.assertEqual(text.count("\n"), 1, text)
-        self.assertTrue(text.startswith("parlanced: "), text)
+        # What only the weights' reader can find is in the log line of the executor, whose end ends the service.
+        self.assertTrue(text.splitlines()[-1].startswith("parlanced: "), text)
+        if '"model_failed"' not in text:
+            self.assertEqual(text.count("\n"), 1, text)
         self.assertIn(says, text)
 
     def endpoint(self):

@@ -437,8 +437,8 @@ class SmolTest(CrashTest):
 
     def test_kill_at_each_point(self):
         for point in ("queued", "prefill", "decode", "commit"):
-            self.kill_while_unfinished(point, 2)
-            self.kill_while_streaming(point, 3)
+            self.kill_while_unfinished(point, 1)
+            self.kill_while_streaming(point, 2)
 
 
 @unittest.skipUnless(cs.LONG, "minutes: PL_TEST_LONG=1")

@@ -414,6 +414,66 @@ START_TEST(unknown_receiver_is_told_to_the_sender)
 }
 END_TEST
 
+static int take_nothing(struct pl_actor *self, struct host *h, const struct pl_msg *m)
+{
+    return PL_UNHANDLED;
+}
+
+START_TEST(message_that_is_not_taken_comes_back_as_unknown_type)
+{
+    static struct host a, b;
+    struct pl_node_counts counts;
+    a = (struct host){.script = ask_echo};
+    b = (struct host){.script = take_nothing};
+    struct pl_node *n = node_at(0, "service", NULL, 0, false);
+    add(n, "asker", &a);
+    add(n, "echo", &b);
+    listen_as(n, "asker");
+    start(n);
+    poke(n);
+    settle();
+    const struct note *u = find(&a, &pl_sys_undelivered_type);
+    ck_assert_ptr_nonnull(u);
+    ck_assert_uint_eq(u->a, PL_E_UNKNOWN_TYPE);
+    ck_assert_uint_eq(count_of(&a, &pl_sys_undelivered_type), 3);
+    pl_node_counts(n, &counts);
+    ck_assert_uint_eq(counts.dead, 3);
+    ck_assert_uint_eq(b.starts, 1);
+    end();
+}
+END_TEST
+
+static int send_lacking(struct pl_actor *self, struct host *h, const struct pl_msg *m)
+{
+    if (!PL_BODY(m, net_frame)) return 0;
+    struct pl_msg *w = pl_msg_create(&pl_store_get_type);
+    ck_assert_ptr_null(pl_msg_alloc(w, SIZE_MAX / 2));
+    pl_send_to(self, "echo", &w);
+    ck_assert_ptr_null(w);
+    return 0;
+}
+
+START_TEST(message_that_lacks_memory_is_not_sent_and_fails_its_handler)
+{
+    static struct host a, b;
+    struct pl_node_counts counts;
+    a = (struct host){.script = send_lacking};
+    b = (struct host){.script = echo};
+    struct pl_node *n = node_at(0, "service", NULL, 0, false);
+    add(n, "asker", &a);
+    add(n, "echo", &b);
+    listen_as(n, "asker");
+    start(n);
+    poke(n);
+    settle();
+    pl_node_counts(n, &counts);
+    ck_assert_uint_eq(b.count, 0);
+    ck_assert_uint_eq(a.stops, 1);
+    ck_assert_uint_eq(counts.dead, 1);
+    end();
+}
+END_TEST
+
 static int send_with_deadline(struct pl_actor *self, struct host *h, const struct pl_msg *m)
 {
     if (!PL_BODY(m, net_frame)) return 0;
@@ -1092,6 +1152,7 @@ START_TEST(names_are_unique_and_plain)
     ck_assert_int_eq(pl_node_add(n, &host_class, "a", &a, NULL), -PL_E_CONFLICT);
     ck_assert_int_eq(pl_node_add(n, &host_class, "a\"b", &a, NULL), -PL_E_INVALID);
     ck_assert_int_eq(pl_node_add(n, &host_class, "", &a, NULL), -PL_E_INVALID);
+    ck_assert_int_eq(pl_node_place(n, "c", "", NULL), -PL_E_INVALID);
     ck_assert_int_eq(pl_node_place(n, "a", "leaf", NULL), -PL_E_CONFLICT);
     ck_assert_int_eq(pl_node_listener(n, 1, "b", NULL), -PL_E_NOT_FOUND);
     end();
@@ -1108,6 +1169,8 @@ static Suite *suite(void)
     PL_TEST(one, full_mailbox_refuses_the_newest_to_its_sender);
     PL_TEST(one, system_lane_goes_first);
     tcase_add_loop_test(one, unknown_receiver_is_told_to_the_sender, 0, 2);
+    PL_TEST(one, message_that_is_not_taken_comes_back_as_unknown_type);
+    PL_TEST(one, message_that_lacks_memory_is_not_sent_and_fails_its_handler);
     PL_TEST(one, deadline_counts_at_enqueue_and_at_dequeue);
     tcase_add_loop_test(one, forwarded_message_keeps_its_sender_and_goes_to_many, 0, 2);
     PL_TEST(one, timers_fire_in_order_and_when_due);

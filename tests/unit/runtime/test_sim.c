@@ -440,6 +440,63 @@ START_TEST(store_answers_in_order_and_reads_see_earlier_writes)
 }
 END_TEST
 
+/* ---- what the store refuses ---- */
+
+static int spoiler_start(struct pl_actor *self, void *state, const void *arg)
+{
+    struct pl_store_op bad[] = {
+        op_of(PL_STORE_OP_OP_PUT, "a", "1"), op_of(PL_STORE_OP_OP_DELETE_RANGE, "a", "b"),
+        op_of(PL_STORE_OP_OP_DELETE_RANGE, "b", "a"), op_of(PL_STORE_OP_OP_DELETE, "a", NULL)};
+    *(struct clerk **)state = (struct clerk *)(uintptr_t)arg;
+    bad[0].has_value = false;
+    bad[1].has_end = false;
+    bad[3].op = 99;
+    for (uint64_t i = 0; i < 4; i++) {
+        const struct pl_store_op both[] = {op_of(PL_STORE_OP_OP_PUT, "c", "1"), bad[i]};
+        send_ops(self, i + 1, both, 2);
+    }
+    send_scan(self, 5, false, 10);
+    return 0;
+}
+
+static int spoiler_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+{
+    struct clerk *c = *(struct clerk **)state;
+    const struct pl_store_failed *f = PL_BODY(m, store_failed);
+    const struct pl_store_rows *r = PL_BODY(m, store_rows);
+    c->step++;
+    ck_assert_uint_eq(f ? f->token : r ? r->token : 0, (uint64_t)c->step);
+    if (f) ck_assert_uint_eq(f->code, PL_E_INVALID);
+    if (r) ck_assert_uint_eq(r->rows_count, 0);
+    c->done = r != NULL;
+    return 0;
+}
+
+static const struct pl_actor_class spoiler_class = {.name = "spoiler",
+                                                    .state_bytes = sizeof(struct clerk *),
+                                                    .start = spoiler_start,
+                                                    .receive = spoiler_receive};
+
+static int build_spoiler(struct pl_sim *s, struct pl_node_opts *o, struct pl_node **out, void *arg)
+{
+    int rc = pl_node_create(o, out, NULL);
+    if (rc == 0) rc = pl_node_add(*out, &pl_sim_store_class, NULL, pl_sim_disk(s), NULL);
+    return rc == 0 ? pl_node_add(*out, &spoiler_class, NULL, arg, NULL) : rc;
+}
+
+START_TEST(write_that_is_not_whole_is_refused_and_changes_nothing)
+{
+    struct pl_sim_opts o = {.seed = 1};
+    struct pl_sim *s;
+    struct clerk c = {.step = 0};
+    ck_assert_int_eq(pl_sim_create(&o, &s, NULL), 0);
+    ck_assert_int_eq(pl_sim_node(s, "service", NULL, build_spoiler, &c, NULL), 0);
+    pl_sim_run(s, 1000, 100000);
+    ck_assert(c.done);
+    pl_sim_destroy(&s);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("runtime/sim");
@@ -447,6 +504,7 @@ static Suite *suite(void)
     tcase_set_timeout(tc, 300);
     PL_TEST(tc, without_faults_all_is_answered_once);
     PL_TEST(tc, store_answers_in_order_and_reads_see_earlier_writes);
+    PL_TEST(tc, write_that_is_not_whole_is_refused_and_changes_nothing);
     PL_TEST(tc, acknowledged_is_durable_under_every_fault);
     PL_TEST(tc, answer_before_the_write_is_found);
     PL_TEST(tc, same_seed_gives_the_same_trace);

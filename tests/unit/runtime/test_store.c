@@ -70,7 +70,7 @@ static void close_store(void)
 static void set_up(void)
 {
     snprintf(path, sizeof path, "%s/db", pl_test_dir());
-    opts = (struct pl_store_opts){path, families, 1, 1 << 20, false};
+    opts = (struct pl_store_opts){path, families, 1, 1 << 20};
 }
 
 static void run(void)
@@ -489,6 +489,18 @@ START_TEST(a_store_without_its_current_is_not_taken_for_a_new_one)
 }
 END_TEST
 
+START_TEST(log_without_current_is_refused)
+{
+    char current[4200];
+    ck_assert_int_eq(open_store(), 0);
+    write_many(0, 3);
+    close_store();
+    snprintf(current, sizeof current, "%s/CURRENT", path);
+    ck_assert_int_eq(unlink(current), 0);
+    ck_assert_int_eq(open_store(), -PL_E_CORRUPT);
+}
+END_TEST
+
 START_TEST(below_the_reserve_writes_are_refused_and_reads_are_not)
 {
     ck_assert_int_eq(open_store(), 0);
@@ -675,6 +687,7 @@ static Suite *suite(void)
     PL_TEST(tc, a_torn_last_record_is_dropped_and_nothing_else);
     PL_TEST(tc, a_flipped_byte_within_the_log_is_refused);
     PL_TEST(tc, a_store_without_its_current_is_not_taken_for_a_new_one);
+    PL_TEST(tc, log_without_current_is_refused);
     PL_TEST(tc, below_the_reserve_writes_are_refused_and_reads_are_not);
     PL_TEST(tc, a_full_disk_is_an_error_code_and_space_brings_writes_back);
     PL_TEST(tc, a_log_that_cannot_grow_is_an_error_code_and_reopening_heals_it);
