@@ -298,6 +298,17 @@ void pl_monitor(struct pl_actor *self, const char *actor)
     if (r->up) pl__notify(self, pl__route_up_msg(r));
 }
 
+uint32_t pl_room(const struct pl_actor *self, struct pl_str actor)
+{
+    const struct pl_node *n = self->node;
+    const struct pl__route *r = pl__route_find(&n->routes, actor);
+    const struct pl__peer *p = r && r->peer ? r->peer : n->hub;
+    const struct pl__mailbox *b = r && r->local ? &r->local->mailbox : p ? &p->outbox : NULL;
+    if (!b) return UINT32_MAX;
+    uint32_t waiting = b->lanes[PL__LANE_USER].count;
+    return waiting < b->limit ? b->limit - waiting : 0;
+}
+
 uint64_t pl_now_ms(const struct pl_actor *self)
 {
     return self->node->now_ms;

@@ -76,6 +76,10 @@ void pl_monitor(struct pl_actor *self, const char *actor);
  * other end (sys.down, sys.undelivered). Nothing happens when ACTOR lives on this node or is down. */
 void pl_child_restart(struct pl_actor *self, const char *actor);
 
+/* Messages of the user lane that ACTOR's mailbox, or the link to its node, takes now; UINT32_MAX when no such actor is
+ * known. One that answers a message with many looks here first. */
+uint32_t pl_room(const struct pl_actor *self, struct pl_str actor);
+
 uint64_t pl_now_ms(const struct pl_actor *self);  /* monotonic; constant during one handler */
 uint64_t pl_wall_ms(const struct pl_actor *self); /* milliseconds since 1970; may jump */
 uint64_t pl_random_u64(struct pl_actor *self);

@@ -110,15 +110,28 @@ static int spawn(struct pl__child *c, struct process *p)
     return rc;
 }
 
+/* Who cleans up our directory may take the hub's socket with it: links stay, but a new child would find
+ * nobody.
+ */
+static int keep_endpoint(struct pl_loop *l, const char *endpoint, struct pl_err *err)
+{
+    struct pl__endpoint e;
+    int rc = pl__endpoint_parse(endpoint, &e, err);
+    if (rc || !l->hub || e.transport != PL__IPC || access(e.path, F_OK) == 0) return rc;
+    return pl__port_bind(l->hub, &e, err);
+}
+
 int pl__child_start(struct pl_loop *l, const char *node, uint64_t incarnation, struct pl_err *err)
 {
     struct pl__child *c = find(l, node);
     if (!c) return -PL_E_NOT_FOUND;
     if (c->running) return pl_fail(err, PL_E_CONFLICT, node, "the child %s still runs", node);
+    int rc = keep_endpoint(l, c->endpoint, err);
+    if (rc) return rc;
     struct process *p = calloc(1, sizeof *p);
     if (!p) return pl_fail(err, PL_E_NO_MEMORY, node, "out of memory");
     *p = (struct process){.handle.data = p, .child = c, .incarnation = incarnation};
-    int rc = spawn(c, p);
+    rc = spawn(c, p);
     if (rc == 0) {
         c->running = p;
         return 0;

@@ -22,13 +22,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "runtime/dir.h"
 #include "runtime/store_op.h"
 
-enum { FAMILIES_MAX = 64, BLOCK_CACHE_BYTES = 32 << 20 };
+enum { FAMILIES_MAX = 64, BLOCK_CACHE_BYTES = 32 << 20, OPEN_BYTES = 8 << 20 };
 
 struct family {
     char *name;
@@ -139,6 +140,32 @@ static int list_families(struct pl__disk *d, struct pl_err *err)
     return rc;
 }
 
+static uint64_t free_bytes(const char *path)
+{
+    struct statvfs s;
+    return statvfs(path, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
+}
+
+/* Recovery writes the log's content as tables, and Debian's RocksDB aborts when the disk is full on the way.
+ */
+static int check_room_to_open(const char *path, struct pl_err *err)
+{
+    uint64_t need = OPEN_BYTES, room = free_bytes(path);
+    struct stat st;
+    DIR *dir = opendir(path);
+    if (!dir) return pl_fail(err, PL_E_IO, "path", "cannot read the directory %s", path);
+    for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (dot && strcmp(dot, ".log") == 0 && fstatat(dirfd(dir), e->d_name, &st, 0) == 0)
+            need += (uint64_t)st.st_size;
+    }
+    closedir(dir);
+    if (room >= need) return 0;
+    return pl_fail(err, PL_E_STORAGE, "store",
+                   "%llu MiB are free on the disk, and opening the store needs %llu MiB",
+                   (unsigned long long)(room >> 20), (unsigned long long)(need >> 20));
+}
+
 static char *try_open(struct pl__disk *d)
 {
     const char *names[FAMILIES_MAX];
@@ -155,7 +182,8 @@ static char *try_open(struct pl__disk *d)
 
 static int open_database(struct pl__disk *d, struct pl_err *err)
 {
-    int rc = list_families(d, err);
+    int rc = check_room_to_open(d->opts->path, err);
+    if (!rc) rc = list_families(d, err);
     if (rc) return rc;
     char *text = try_open(d);
     if (text && strstr(text, "not linked")) { /* a RocksDB without LZ4 */
@@ -223,8 +251,7 @@ void pl__disk_close(struct pl__disk **d)
 
 uint64_t pl__disk_free_bytes(const struct pl__disk *d)
 {
-    struct statvfs s;
-    return statvfs(d->opts->path, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
+    return free_bytes(d->opts->path);
 }
 
 bool pl__disk_failed(const struct pl__disk *d)

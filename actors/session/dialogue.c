@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { TURNS_PAGE = 64, CACHED_DEFAULT = 1024 };
+enum { TURNS_PAGE = 64, CACHED_DEFAULT = 1024, TOOLS_WAIT_MS = 30000 };
 
 struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, struct pl_str tenant,
                                   struct pl_str name)
@@ -176,13 +176,34 @@ static int load(struct pl_actor *self, struct session *s, struct dialogue *d)
     return pl__session_store(self, s, &m, &(struct store_op){.done = head_read, .dialogue = d});
 }
 
+static bool is_described(const struct session *s, struct pl_str tool)
+{
+    const struct pl_tool_described *up = s->tools ? s->tools->body : NULL;
+    for (uint32_t i = 0; up && i < up->tools_count; i++)
+        if (pl_str_eq(up->tools[i].name, tool)) return true;
+    return false;
+}
+
+/* A promise of an earlier life may come before the tools that it names have told of themselves. Without their
+ * schemas the prompt, and with it the answer, would be another; so it waits for them, but not for ever. */
+static bool waits_for_tools(struct pl_actor *self, struct session *s, struct request *r)
+{
+    const struct pl_chat_request *q = r->asked->body;
+    bool missing = false;
+    for (uint32_t i = 0; q->has_tools && i < q->tools_count; i++)
+        missing = missing || !is_described(s, q->tools[i]);
+    if (missing && !r->tools_timer)
+        r->tools_timer = pl_timer_start(self, TOOLS_WAIT_MS, PL_SESSION_TIMER_TOOLS, r->number);
+    return missing && !r->tools_waived;
+}
+
 int pl__dialogue_next(struct pl_actor *self, struct session *s, struct dialogue *d)
 {
     struct request *r = d->first;
     if (!r || r->state != REQ_WAITING || d->loading) return 0;
     if (!d->loaded && (d->stored || r->recovered)) return load(self, s, d);
     d->loaded = true;
-    return pl__answer_begin(self, s, r);
+    return waits_for_tools(self, s, r) ? 0 : pl__answer_begin(self, s, r);
 }
 
 /* --- prompts --- */

@@ -313,6 +313,8 @@ int pl__request_promise(struct pl_actor *self, struct session *s, struct request
 static int check_tools(struct session *s, const struct pl_chat_request *q, struct pl_err *err)
 {
     const struct pl_tool_described *up = s->tools ? s->tools->body : NULL;
+    if (q->has_tools && q->tools_count && !up)
+        return pl_fail(err, PL_E_UNAVAILABLE, "tools", "the tools are not up yet");
     for (uint32_t i = 0; q->has_tools && i < q->tools_count; i++) {
         bool found = false;
         for (uint32_t k = 0; up && k < up->tools_count; k++)

@@ -253,7 +253,7 @@ static int recover(struct pl_actor *self, struct session *s)
 
 /* --- the batcher began anew: it knows nothing of our rounds --- */
 
-struct resubmit {
+struct walk {
     struct pl_actor *self;
     struct session *s;
     int rc;
@@ -261,17 +261,32 @@ struct resubmit {
 
 static void resubmit_one(const void *key, uint32_t len, void *value, void *arg)
 {
-    struct resubmit *a = arg;
+    struct walk *a = arg;
     struct request *r = value;
     if (r->state == REQ_GENERATING && a->rc == 0) a->rc = pl__answer_resubmit(a->self, a->s, r);
 }
 
 static int batcher_up(struct pl_actor *self, struct session *s)
 {
-    struct resubmit a = {self, s, 0};
+    struct walk a = {self, s, 0};
     bool again = s->batcher_seen;
     s->batcher_seen = true;
     if (again) pl_map_each(&s->requests, resubmit_one, &a);
+    return a.rc;
+}
+
+static void next_one(const void *key, uint32_t len, void *value, void *arg)
+{
+    struct walk *a = arg;
+    if (a->rc == 0) a->rc = pl__dialogue_next(a->self, a->s, value);
+}
+
+static int tools_described(struct pl_actor *self, struct session *s, const struct pl_msg *m)
+{
+    struct walk a = {self, s, 0};
+    pl_msg_unref(&s->tools);
+    s->tools = pl_msg_ref((struct pl_msg *)m);
+    pl_map_each(&s->dialogues, next_one, &a);
     return a.rc;
 }
 
@@ -387,6 +402,10 @@ static int timer(struct pl_actor *self, struct session *s, const struct pl_sys_t
     if (!r) return 0;
     if (t->kind == PL_SESSION_TIMER_RESUBMIT)
         return r->state == REQ_GENERATING ? pl__answer_resubmit(self, s, r) : 0;
+    if (t->kind == PL_SESSION_TIMER_TOOLS) {
+        r->tools_waived = true;
+        return pl__dialogue_next(self, s, r->dialogue);
+    }
     if (t->kind == PL_SESSION_TIMER_JOURNAL) return pl__answer_journal(self, s, r);
     if (t->kind == PL_SESSION_TIMER_PROMISE) return pl__request_promise(self, s, r);
     if (t->kind == PL_SESSION_TIMER_LOAD) return pl__dialogue_next(self, s, r->dialogue);
@@ -417,9 +436,7 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
         return pl__answer_tool_result(self, s, t->call, (int)t->code, t->content);
     }
     case PL_T_TOOL_DESCRIBED:
-        pl_msg_unref(&s->tools);
-        s->tools = pl_msg_ref((struct pl_msg *)m);
-        return 0;
+        return tools_described(self, s, m);
     case PL_T_SYS_TIMER:
         return timer(self, s, m->body);
     case PL_T_SYS_UP:

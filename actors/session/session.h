@@ -47,7 +47,8 @@ enum pl_session_timer {
     PL_SESSION_TIMER_RESUBMIT,
     PL_SESSION_TIMER_LOAD,
     PL_SESSION_TIMER_PROMISE,
-    PL_SESSION_TIMER_JOURNAL
+    PL_SESSION_TIMER_JOURNAL,
+    PL_SESSION_TIMER_TOOLS
 };
 enum request_state {
     REQ_LOOKUP,
@@ -91,6 +92,8 @@ struct request {
     struct request *next; /* in the dialogue's line */
     struct subscriber *subscribers;
     uint64_t deadline_ms, deadline_timer;
+    uint64_t tools_timer; /* how long it waits for its tools' descriptions */
+    bool tools_waived;    /* it waited long enough */
     bool cancelled, recovered;
     bool as_turn; /* COMMITTING: the answer becomes a turn */
     bool in_line; /* stands in its dialogue's line */

@@ -79,7 +79,10 @@ class Process:
         self.fd = os.pidfd_open(pid)
 
     def kill(self, number):
-        signal.pidfd_send_signal(self.fd, number)
+        try:
+            signal.pidfd_send_signal(self.fd, number)
+        except ProcessLookupError:
+            pass  # it has ended already
 
     def wait_gone(self, timeout_ms=PATIENCE_MS):
         """True once it has ended."""

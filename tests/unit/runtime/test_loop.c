@@ -249,6 +249,26 @@ START_TEST(a_killed_child_is_started_again)
 }
 END_TEST
 
+/* Whoever cleans up takes the hub's socket away; the child is killed after that. */
+static int remover_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+{
+    if (PL_BODY(m, store_written) && ups == 0) unlink(ipc_endpoint() + strlen("ipc://"));
+    return killer_receive(self, state, m);
+}
+static const struct pl_actor_class remover = {
+    .name = "asker", .start = asker_start, .receive = remover_receive};
+
+START_TEST(a_child_finds_its_hub_when_the_socket_was_removed)
+{
+    ups = 0;
+    add(&remover);
+    host_leaf(ipc_endpoint(), false);
+    run();
+    ck_assert_int_eq(ups, 3);
+    ck_assert_int_eq(access(ipc_endpoint() + strlen("ipc://"), F_OK), 0);
+}
+END_TEST
+
 static int stopper_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     if (PL_BODY(m, sys_up)) pl_loop_end(loop);
@@ -866,6 +886,7 @@ static Suite *suite(void)
     PL_TEST(tc, ten_thousand_messages_pass_a_child_by_tcp);
     PL_TEST(tc, ten_thousand_messages_pass_a_thread_by_tcp);
     PL_TEST(tc, a_killed_child_is_started_again);
+    PL_TEST(tc, a_child_finds_its_hub_when_the_socket_was_removed);
     PL_TEST(tc, children_and_threads_end_with_their_loop);
     PL_TEST(tc, a_child_dies_with_a_parent_that_was_killed);
     PL_TEST(tc, a_child_that_cannot_be_started_is_an_error);

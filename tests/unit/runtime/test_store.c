@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -589,6 +590,13 @@ static void ck_works_again(uint32_t acknowledged)
     ck_assert_uint_eq(rows, acknowledged);
 }
 
+static uint64_t free_bytes(void)
+{
+    struct statvfs s;
+    ck_assert_int_eq(statvfs(pl_test_dir(), &s), 0);
+    return (uint64_t)s.f_bavail * s.f_frsize;
+}
+
 START_TEST(a_full_disk_is_an_error_code_and_space_brings_writes_back)
 {
     char ballast[4200];
@@ -612,6 +620,35 @@ START_TEST(a_full_disk_is_an_error_code_and_space_brings_writes_back)
     close_store();
     ck_assert_int_eq(open_store(), 0);
     ck_works_again(acknowledged);
+    close_store();
+    ck_assert_int_eq(umount(pl_test_dir()), 0);
+}
+END_TEST
+
+START_TEST(a_disk_without_room_to_recover_refuses_to_open)
+{
+    char ballast[4200];
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", pl_test_dir(), "tmpfs", 0, "size=64m") != 0) {
+        pl_test_skip("full disk", "a file system cannot be mounted without privilege");
+        return;
+    }
+    ck_assert_int_eq(open_store(), 0);
+    put_text(1, "k", "v");
+    kick();
+    ck_written(0, 1);
+    close_store();
+    snprintf(ballast, sizeof ballast, "%s/ballast", pl_test_dir());
+    int fd = open(ballast, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ck_assert_int_eq(posix_fallocate(fd, 0, (off_t)free_bytes() - 65536), 0);
+    close(fd);
+    ck_assert_int_eq(open_store(), -PL_E_STORAGE);
+    close_store();
+    ck_assert_int_eq(unlink(ballast), 0);
+    ck_assert_int_eq(open_store(), 0);
+    get(2, "turns", "k");
+    kick();
+    ck_assert_ptr_nonnull(PL_BODY(answers[0], store_values));
     close_store();
     ck_assert_int_eq(umount(pl_test_dir()), 0);
 }
@@ -690,6 +727,7 @@ static Suite *suite(void)
     PL_TEST(tc, log_without_current_is_refused);
     PL_TEST(tc, below_the_reserve_writes_are_refused_and_reads_are_not);
     PL_TEST(tc, a_full_disk_is_an_error_code_and_space_brings_writes_back);
+    PL_TEST(tc, a_disk_without_room_to_recover_refuses_to_open);
     PL_TEST(tc, a_log_that_cannot_grow_is_an_error_code_and_reopening_heals_it);
     PL_TEST(tc, what_was_acknowledged_survives_sigkill);
     suite_add_tcase(s, tc);
