@@ -128,15 +128,21 @@ static bool needs_id(const struct pl_type *type)
            type->id == PL_T_FEEDBACK_ADD;
 }
 
+/* Whether a message of TYPE may come in by LISTENER. */
+static int check_type(const struct pl_type *type, uint32_t listener, struct pl_err *err)
+{
+    if (type->edge != PL_EDGE_IN && type->edge != PL_EDGE_ADMIN)
+        return pl_fail(err, PL_E_UNKNOWN_TYPE, "type", "%s is not a message that is taken here", type->name);
+    if (type->edge == PL_EDGE_ADMIN && listener != PL_LISTENER_ADMIN)
+        return pl_fail(err, PL_E_FORBIDDEN, "type", "%s is taken on the admin socket only", type->name);
+    return 0;
+}
+
 static int check(const struct frontdoor *st, const struct pl_origin *o, const struct pl_msg *m,
                  struct pl_err *err)
 {
-    enum pl_edge edge = m->type->edge;
-    if (edge != PL_EDGE_IN && edge != PL_EDGE_ADMIN)
-        return pl_fail(err, PL_E_UNKNOWN_TYPE, "type", "%s is not a message that is taken here",
-                       m->type->name);
-    if (edge == PL_EDGE_ADMIN && o->listener != PL_LISTENER_ADMIN)
-        return pl_fail(err, PL_E_FORBIDDEN, "type", "%s is taken on the admin socket only", m->type->name);
+    int rc = check_type(m->type, o->listener, err);
+    if (rc) return rc;
     if (needs_id(m->type) && !m->env.id.len)
         return pl_fail(err, PL_E_INVALID, "id", "%s needs an id of 1 to 64 bytes", m->type->name);
     if (st->stopping && m->type->id != PL_T_PING)
@@ -177,6 +183,8 @@ static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_or
     SET(env, from, PL_STR("frontdoor"));
     SET(env, reply_to, PL_STR("frontdoor"));
     SET(env, correlation, name);
+    /* Who cancels its own open request gets one chat.done, by the request's ticket. */
+    if ((*m)->type->id == PL_T_CHAT_CANCEL && pl__ticket_is_second(t)) pl__ticket_close(&st->peers, t);
     pl_send_to(self, route, m);
     return 0;
 }
@@ -191,6 +199,10 @@ static int decode(struct pl_actor *self, const struct frontdoor *st, const struc
     if (rc == 0) {
         snprintf(head->id, sizeof head->id, "%.*s", PL_STR_FMT((*m)->env.id));
         snprintf(head->type, sizeof head->type, "%s", (*m)->type->name);
+    } else {
+        /* A type that may not come in is refused as such, whatever else is wrong with the message. */
+        const struct pl_type *type = pl_type_find(head->type, strlen(head->type));
+        if (type && check_type(type, f->listener, err)) rc = -err->code;
     }
     if (f->bytes.len >
         st->opts.max_message_bytes) /* decoded all the same, so that the answer can name the request */

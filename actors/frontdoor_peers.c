@@ -220,6 +220,15 @@ struct pl_ticket *pl__ticket_find(const struct pl_peers *ps, struct pl_str name)
     return pl_map_get(&ps->tickets, name.ptr, name.len);
 }
 
+bool pl__ticket_is_second(const struct pl_ticket *t)
+{
+    for (const struct pl_ticket *o = t->before; o; o = o->before)
+        if (strcmp(o->id, t->id) == 0) return true;
+    for (const struct pl_ticket *o = t->after; o; o = o->after)
+        if (strcmp(o->id, t->id) == 0) return true;
+    return false;
+}
+
 void pl__ticket_close(struct pl_peers *ps, struct pl_ticket *t)
 {
     struct pl_peer *p = t->peer;

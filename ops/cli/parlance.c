@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "ops/cli/cli.h"
+#include "ops/streams.h"
 
 static const struct cli_command *const commands[] = {
     &cli_chat,
@@ -147,6 +148,7 @@ static int run(const struct cli_command *k, int argc, const char **argv)
 int main(int argc, char **argv)
 {
     int used = 0;
+    pl_streams_hold();
     if (argc < 2) {
         show_commands(stderr);
         return CLI_USAGE;

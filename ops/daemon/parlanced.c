@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "ops/daemon/service.h"
+#include "ops/streams.h"
 
 #define HUB_INPROC "inproc://service"
 /* A socket takes more than a message may have, so that a message over the limit gets an answer. */
@@ -65,8 +66,11 @@ static int take_lock(struct daemon *d, struct pl_err *err)
     char path[PL_PATH_MAX + 64];
     int rc = make_dir(d->service.data, err);
     if (rc) return rc;
-    if (chmod(d->service.data, 0700))
-        return pl_fail(err, PL_E_IO, "data", "%s is not ours: %s", d->service.data, strerror(errno));
+    struct stat st;
+    if (stat(d->service.data, &st) || st.st_uid != geteuid() || (st.st_mode & 077))
+        return pl_fail(err, PL_E_FORBIDDEN, "data",
+                       "%s has to be a directory of this user alone: chmod 700 it, or name another",
+                       d->service.data);
     snprintf(path, sizeof path, "%s/lock", d->service.data);
     d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock < 0) return pl_fail(err, PL_E_IO, "data", "cannot open %s: %s", path, strerror(errno));
@@ -243,6 +247,7 @@ static int show_help(void)
 
 int main(int argc, char **argv)
 {
+    pl_streams_hold();
     struct daemon *d = calloc(1, sizeof *d);
     struct pl_err err = {0};
     char program[PL_PATH_MAX];

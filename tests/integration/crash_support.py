@@ -336,7 +336,8 @@ class Tap:
         self.client.send(*args, **more)
 
     def read_to_end(self):
-        """All messages until the connection broke."""
+        """All messages until the connection broke. Then closes the socket, which would give what it still holds to the
+        next service on that endpoint."""
         out, poller = [], zmq.Poller()
         poller.register(self.client.socket, zmq.POLLIN)
         poller.register(self.events, zmq.POLLIN)
@@ -354,6 +355,7 @@ class Tap:
                 raise AssertionError("the service neither answers nor ends")
         self.client.socket.disable_monitor()
         self.events.close(0)
+        self.client.close()
         return out
 
 
@@ -369,6 +371,5 @@ class DaemonTest(unittest.TestCase):
         return daemon
 
     def _show(self, daemon):
-        failed = any(error for _, error in getattr(self._outcome, "errors", []) if error)
-        if failed and os.path.exists(daemon.log):
+        if not self._outcome.success and os.path.exists(daemon.log):
             print(daemon.tail(), file=sys.stderr)

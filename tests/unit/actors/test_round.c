@@ -203,6 +203,34 @@ START_TEST(a_call_on_nothing_but_a_result_is_recognised)
 }
 END_TEST
 
+START_TEST(an_answer_without_text_is_empty)
+{
+    struct pl_str tools[] = {PL_STR("calculator")}, stops[] = {PL_STR("END")}, repeats[] = {PL_STR("42")};
+    struct pl_round_opts all[] = {{0},
+                                  {.stop = stops, .stop_count = 1},
+                                  {.tools = tools, .tools_count = 1},
+                                  {.stop = stops,
+                                   .stop_count = 1,
+                                   .tools = tools,
+                                   .tools_count = 1,
+                                   .repeats = repeats,
+                                   .repeats_count = 1}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct outcome o = run(all[i], "");
+        is(&o.answer, "");
+        is(&o.reasoning, "");
+        is(&o.rest, "");
+        ck_assert(!o.stopped);
+        ck_assert(o.only_repeats);
+        finish(&o);
+    }
+    struct outcome o = run((struct pl_round_opts){.stop = stops, .stop_count = 1}, "<think>");
+    is(&o.answer, "");
+    is(&o.reasoning, "");
+    finish(&o);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("round");
@@ -219,6 +247,7 @@ static Suite *suite(void)
     PL_TEST(tc, text_that_looks_like_a_call_is_text_without_tools);
     PL_TEST(tc, a_repeated_result_is_held_and_recognised);
     PL_TEST(tc, a_call_on_nothing_but_a_result_is_recognised);
+    PL_TEST(tc, an_answer_without_text_is_empty);
     suite_add_tcase(s, tc);
     return s;
 }
