@@ -32,10 +32,24 @@ static int send_accepted(struct pl_actor *self, struct session *s, const struct 
     return 0;
 }
 
+/* Pieces that were said before go out at once, so there must be room for them beside what others are sent. */
+static bool has_room(struct pl_actor *self, const struct pl_msg *asked, uint32_t pieces, uint32_t from)
+{
+    uint32_t n = from < pieces ? pieces - from : 0;
+    struct pl_str to = asked->env.reply_to.len ? asked->env.reply_to : asked->env.from;
+    return pl_room(self, to) >= (uint64_t)n + PL_SESSION_ROOM_KEPT;
+}
+
+static int refuse_busy(struct pl_actor *self, const struct pl_msg *asked)
+{
+    return pl__session_refuse(self, asked, PL_E_OVERLOADED, NULL, "too many answers are being sent again");
+}
+
 /* A subscriber that joins gets what it missed at once. */
 static int subscribe(struct pl_actor *self, struct session *s, struct request *r, const struct pl_msg *asked,
                      uint32_t from)
 {
+    if (!has_room(self, asked, r->n_deltas, from)) return refuse_busy(self, asked);
     struct subscriber *sub = calloc(1, sizeof *sub);
     if (!sub) return -PL_E_NO_MEMORY;
     sub->asked = pl_msg_ref((struct pl_msg *)asked);
@@ -156,6 +170,8 @@ static int replay(struct pl_actor *self, struct session *s, const struct pl_msg 
 {
     struct pl_arena arena = {0};
     struct pl_chat_done done;
+    if (!has_room(self, asked, record->has_deltas ? record->deltas_count : 0, from))
+        return refuse_busy(self, asked);
     pl_chat_done_type.init(&done);
     struct pl_cursor c = {record->done.ptr, record->done.ptr + record->done.len};
     int rc = record->has_done ? pl_chat_done_type.decode(&c, &arena, &done, NULL) : -PL_E_CORRUPT;
@@ -541,6 +557,7 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
     if (check_request(s, q, &err)) return pl__session_refuse_err(self, m, &err);
     if (pl_map_count(&s->requests) >= PL_LOOKUPS_MAX + s->opts->queue + s->opts->max_seqs)
         return pl__session_refuse(self, m, PL_E_OVERLOADED, NULL, "too many requests are being looked up");
+    if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
     r = request_create(s, m->env.tenant, m->env.id);
     if (!r) return -PL_E_NO_MEMORY;
     r->asked = pl_msg_ref((struct pl_msg *)m);
@@ -612,6 +629,7 @@ int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl
 {
     struct request *r = find(s, m);
     if (r) return subscribe(self, s, r, m, from);
+    if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
     PL_NEW(get, g, store_get);
     if (!get) return -PL_E_NO_MEMORY;
     g->keys = pl_msg_alloc(get, sizeof *g->keys);
@@ -648,6 +666,7 @@ int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl
 {
     struct request *r = find(s, m);
     if (!r) return pl__request_attach(self, s, m, UINT32_MAX);
+    if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
     int rc = subscribe(self, s, r, m, UINT32_MAX);
     return rc ? rc : end_early(self, s, r, PL_CHAT_DONE_FINISH_REASON_CANCELLED);
 }

@@ -375,10 +375,27 @@ static int ask(struct pl_actor *self, struct session *s, const struct pl_msg *m)
     }
 }
 
+/* A piece of an answer, or its end, was lost on the way out: its stream must not go on with a gap. The
+ * request is closed, by the lane that has room, and asked again it gets all of it. */
+static int answer_lost(struct pl_actor *self, const struct pl_sys_undelivered *u)
+{
+    PL_NEW(m, e, chat_error);
+    if (!m) return -PL_E_NO_MEMORY;
+    e->code = pl_str_of(pl_error_name(PL_E_OVERLOADED));
+    e->message = PL_STR("the answer could not be passed on; ask again with the same id");
+    e->has_retry_after_ms = true;
+    e->retry_after_ms = PL_SESSION_RETRY_MS;
+    m->env.has_correlation = true;
+    m->env.correlation = pl_msg_str(m, u->correlation);
+    pl_send_system(self, "frontdoor", &m);
+    return 0;
+}
+
 static int undelivered(struct pl_actor *self, struct session *s, const struct pl_msg *m,
                        const struct pl_sys_undelivered *u)
 {
     uint64_t number = 0;
+    if (pl_str_is(u->to, "frontdoor")) return u->code == PL_E_OVERLOADED ? answer_lost(self, u) : 0;
     for (uint32_t i = 0; i < u->correlation.len; i++)
         number = number * 10 + (uint64_t)(u->correlation.ptr[i] - '0');
     if (pl_str_is(u->to, "store")) return store_reply(self, s, u->token, NULL, (int)u->code);

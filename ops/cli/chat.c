@@ -23,6 +23,8 @@ struct talk {
     int code;
 };
 
+enum { ALIVE_MS = 2000 /* in which a service that is there answers a ping */ };
+
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number)
@@ -48,6 +50,22 @@ static void on_delta(const struct pl_chat_delta *d, void *arg)
     } else if (t->terminal) {
         fprintf(stderr, "\033[2m%.*s\033[0m", PL_STR_FMT(d->text));
     }
+}
+
+/* After a failure with CODE: what was said is kept by the service, but nobody is there to go on with. */
+static void end_when_gone(struct talk *t, int rc)
+{
+    struct pl_ping ping;
+    struct pl_reply pong = {0};
+    bool doubt = rc == -PL_E_UNAVAILABLE || rc == -PL_E_GONE || rc == -PL_E_DEADLINE_EXCEEDED;
+    if (!doubt) return;
+    pl_ping_type.init(&ping);
+    rc = pl_client_call(t->client, &pl_ping_type, &ping, NULL, &pl_pong_type, ALIVE_MS, &pong, NULL);
+    pl_reply_finish(&pong);
+    if (!rc) return;
+    fprintf(stderr, "The service is gone.\n");
+    t->code = CLI_UNREACHABLE;
+    t->over = true;
 }
 
 /* --- ratings --- */
@@ -78,10 +96,11 @@ static void rate(struct talk *t, uint32_t stars)
     if (!t->code)
         fprintf(stderr, "Stored: %u of 5%s.\n", stars, t->correction ? ", with your correction" : "");
     pl_reply_finish(&r);
+    if (t->code == CLI_UNREACHABLE) end_when_gone(t, -PL_E_GONE);
 }
 
-/* Lines until an empty one; NULL when there are none. */
-static char *read_lines(void)
+/* Lines until an empty one; NULL when there are none. *CUT: a signal or the end of the input came first. */
+static char *read_lines(bool *cut)
 {
     char *text = NULL, *line = NULL;
     size_t room = 0, used = 0;
@@ -93,6 +112,7 @@ static char *read_lines(void)
         memcpy(text + used, line, (size_t)n + 1);
         used += (size_t)n;
     }
+    *cut = n < 0;
     free(line);
     if (used > 0 && text[used - 1] == '\n') text[used - 1] = 0;
     return text;
@@ -100,10 +120,20 @@ static char *read_lines(void)
 
 static void edit(struct talk *t)
 {
-    if (t->terminal) fprintf(stderr, "The answer as it should be; an empty line ends it:\n");
-    char *text = read_lines();
-    if (!text || !t->turn[0]) {
-        fprintf(stderr, text ? "There is no answer to correct yet.\n" : "Nothing was changed.\n");
+    bool cut = false;
+    if (!t->turn[0]) fprintf(stderr, "There is no answer to correct yet.\n");
+    if (t->terminal && !t->turn[0])
+        return; /* a script's lines are read all the same: they are no questions */
+    if (t->terminal)
+        fprintf(stderr, "The answer as it should be; an empty line ends it, Ctrl-C leaves it:\n");
+    char *text = read_lines(&cut);
+    if (t->terminal && cut) { /* Ctrl-C or Ctrl-D end the edit and not the chat */
+        clearerr(stdin);
+        interrupted = 0;
+        fputc('\n', stderr);
+    }
+    if (!text || !t->turn[0] || (t->terminal && cut)) {
+        if (t->turn[0]) fprintf(stderr, "Nothing was changed.\n");
         free(text);
         return;
     }
@@ -127,8 +157,9 @@ static void help(void)
 {
     fprintf(stderr,
             "/good        5 stars for the last answer\n/bad         1 star\n/rate N      1 to 5 stars\n"
-            "/edit        write the answer as it should have been\n/new         begin a new dialogue\n"
-            "/quit        end\nCtrl-C       stop the answer\n");
+            "/edit        write the answer as it should have been; 2 stars unless rated\n"
+            "/new         begin a new dialogue\n/quit        end\n"
+            "Ctrl-C       stop the answer; at the prompt: end\n");
 }
 
 static void command(struct talk *t, const char *line)
@@ -183,7 +214,7 @@ static void ask(struct talk *t, const char *line)
         if (t->last && t->last != '\n') putchar('\n');
         fflush(stdout);
         t->code = cli_client_error(rc, &err);
-        t->over = t->code == CLI_UNREACHABLE;
+        end_when_gone(t, rc);
         return;
     }
     keep_turn(t, PL_REPLY(&done, chat_done));
@@ -214,6 +245,8 @@ static int run(const struct cli *c)
 {
     struct talk t = {.c = c, .terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO)};
     struct sigaction action = {.sa_handler = on_signal};
+    if (pl_config_bool(c->options, "json"))
+        return cli_usage("chat is for people; `parlance send --json` prints JSON");
     int code = cli_connect(c, false, &t.client);
     if (code) return code;
     begin_session(&t, pl_config_str(c->options, "session"));

@@ -55,7 +55,7 @@ extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, 
     CLI_WAIT,                                                                                                \
     {                                                                                                        \
         .name = "endpoint", .kind = PL_OPT_STRING,                                                           \
-        .doc = "where the service listens; default that of --data, else tcp://127.0.0.1:5580"                \
+        .doc = "where the service listens; default the socket in --data, else tcp://127.0.0.1:5580"          \
     }
 #define CLI_SAMPLING                                                                                         \
     {.name = "temperature",                                                                                  \

@@ -109,8 +109,10 @@ static int run_list(const struct cli *c)
 static void print_counted(const void *answer)
 {
     const struct pl_feedback_counted *s = answer;
-    printf("%llu ratings, mean %.2f, %llu corrections\n", (unsigned long long)s->total, s->mean,
-           (unsigned long long)s->corrections);
+    unsigned long long count = 0;
+    for (uint32_t i = 0; i < s->stars_count; i++) count += s->stars[i];
+    printf("%llu in the log, %llu count (the newest of each user and turn)\nmean %.2f, %llu corrections\n",
+           (unsigned long long)s->total, count, s->mean, (unsigned long long)s->corrections);
     for (uint32_t i = 0; i < s->stars_count; i++)
         printf("%u: %llu\n", i + 1, (unsigned long long)s->stars[i]);
     printf("%u below 3 since the last snapshot; a retraining is %sdue\n", s->ratings_below_3,

@@ -215,7 +215,7 @@ static const struct pl_option options[] = {
     {.name = "bos", .kind = PL_OPT_BOOL, .fallback = "false", .doc = "with --raw: begin with the BOS token"},
     {.name = "force-ids",
      .kind = PL_OPT_STRING,
-     .doc = "JSON list: feed these ids whatever the model would choose"},
+     .doc = "file with a JSON list of ids: feed these whatever the model would choose"},
     CLI_END,
 };
 const struct cli_command cli_generate = {

@@ -8,15 +8,18 @@ struct inspection {
     const struct pl_gguf *g;
     struct pl_vocab *vocab;
     struct pl_template *dialogue;
-    struct pl_err vocab_err, dialogue_err;
+    struct pl_err vocab_err, dialogue_err, model_err; /* model_err.code 0: the weights can be served */
     uint64_t n_bytes, n_params;
     struct {
         uint64_t tensors, bytes;
     } types[DTYPES];
 };
 
-static void look(struct inspection *s)
+static void look(struct inspection *s, const char *path)
 {
+    struct pl_model *m = NULL;
+    if (!pl_model_open(path, PL_ISA_AUTO, &m, &s->model_err)) s->model_err.code = 0;
+    pl_model_close(&m);
     for (uint64_t i = 0; i < pl_gguf_n_tensors(s->g); i++) {
         const struct pl_tensor *t = pl_gguf_tensor_at(s->g, i);
         s->n_bytes += t->size_bytes;
@@ -27,6 +30,14 @@ static void look(struct inspection *s)
     }
     if (pl_vocab_create(s->g, &s->vocab, &s->vocab_err)) return;
     pl_template_create(s->g, s->vocab, &s->dialogue, &s->dialogue_err);
+}
+
+/* Why the file cannot be served; NULL when it can. */
+static const char *refusal(const struct inspection *s)
+{
+    if (s->model_err.code) return s->model_err.text;
+    if (!s->vocab) return s->vocab_err.text;
+    return s->dialogue ? NULL : s->dialogue_err.text;
 }
 
 static const char *shape_of(const struct pl_tensor *t)
@@ -90,17 +101,19 @@ static void show_json(const struct inspection *s, const char *digest)
     }
     for (uint64_t i = 0; i < pl_gguf_n_tensors(s->g); i++)
         json_array_append_new(tensors, json_tensor(pl_gguf_tensor_at(s->g, i)));
-    cli_print_json(json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "digest", digest, "parameters",
-                             (json_int_t)s->n_params, "tensor_bytes", (json_int_t)s->n_bytes, "types",
-                             json_types(s), "tokenizer", json_vocab(s), "template", json_dialogue(s),
-                             "metadata", metadata, "tensors", tensors));
+    const char *why = refusal(s);
+    cli_print_json(json_pack("{s:b, s:s?, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "served", why == NULL,
+                             "why", why, "digest", digest, "parameters", (json_int_t)s->n_params,
+                             "tensor_bytes", (json_int_t)s->n_bytes, "types", json_types(s), "tokenizer",
+                             json_vocab(s), "template", json_dialogue(s), "metadata", metadata, "tensors",
+                             tensors));
 }
 
 /* --- tables --- */
 
 static void show_parts(const struct inspection *s, const char *digest)
 {
-    printf("\nsha256      %s\nparameters  %.1f million in %llu tensors, %.1f MB\n", digest,
+    printf("sha256      %s\nparameters  %.1f million in %llu tensors, %.1f MB\n", digest,
            (double)s->n_params / 1e6, (unsigned long long)pl_gguf_n_tensors(s->g), (double)s->n_bytes / 1e6);
     for (int i = 0; i < DTYPES; i++)
         if (s->types[i].tensors)
@@ -132,8 +145,11 @@ static void show_tables(const struct inspection *s, const char *digest)
     }
     cli_table_print(&keys);
     putchar('\n');
-    cli_table_print(&tensors);
     show_parts(s, digest);
+    putchar('\n');
+    cli_table_print(&tensors);
+    const char *why = refusal(s);
+    printf("\nserved: %s%s\n", why ? "no: " : "yes", why ? why : "");
 }
 
 static int run(const struct cli *c)
@@ -144,7 +160,7 @@ static int run(const struct cli *c)
     if (pl_gguf_open(c->words[0], &g, &err)) return cli_fail(&err);
     struct inspection s = {.g = g};
     int code = pl_gguf_digest(g, digest, &err) ? cli_fail(&err) : CLI_OK;
-    if (!code) look(&s);
+    if (!code) look(&s, c->words[0]);
     if (!code && pl_config_bool(c->options, "json"))
         show_json(&s, digest);
     else if (!code)
@@ -156,5 +172,6 @@ static int run(const struct cli *c)
 }
 
 static const struct pl_option options[] = {CLI_COMMON, CLI_END};
-const struct cli_command cli_models_inspect = {"models inspect", "FILE", "Show what is in a model file.",
-                                               options,          run,    NULL};
+const struct cli_command cli_models_inspect = {
+    "models inspect", "FILE", "Show what is in a model file, and whether it can be served.",
+    options,          run,    NULL};

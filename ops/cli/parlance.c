@@ -32,13 +32,15 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands, WORDS_MAX = 1 };
 
 extern char **environ;
 
+static void show_command(const struct cli_command *k, FILE *out)
+{
+    fprintf(out, "  %-28s %s\n", cli_format("%s%s%s", k->name, *k->words ? " " : "", k->words), k->doc);
+}
+
 static void show_commands(FILE *out)
 {
     fputs("usage: parlance COMMAND [options]\n\n", out);
-    for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-28s %s\n",
-                cli_format("%s%s%s", commands[i]->name, *commands[i]->words ? " " : "", commands[i]->words),
-                commands[i]->doc);
+    for (int i = 0; i < N_COMMANDS; i++) show_command(commands[i], out);
     fputs("\nparlance COMMAND --help shows the options of one. Every command takes --data DIR and --json.\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the service cannot be reached.\n",
           out);
@@ -69,17 +71,24 @@ static const struct cli_command *find(int argc, char **argv, int *used)
     return NULL;
 }
 
-/* "sessions" alone, or with a second word that is none. */
-static int no_such_command(const char *word)
+/* "sessions" alone, or with a second word that is none; HELP: that word asks for this list. */
+static int no_such_command(const char *word, bool help)
 {
     bool family = false;
+    FILE *out = help ? stdout : stderr;
+    if (word[0] == '-')
+        return cli_usage("options follow the command: parlance COMMAND %s ...; parlance --help", word);
     for (int i = 0; i < N_COMMANDS; i++) {
         bool in =
             strncmp(commands[i]->name, word, strlen(word)) == 0 && commands[i]->name[strlen(word)] == ' ';
-        if (in && !family) fprintf(stderr, "parlance: `%s` needs one of:\n", word);
-        if (in) fprintf(stderr, "  %-28s %s\n", commands[i]->name, commands[i]->doc);
+        if (in && !family)
+            fprintf(out,
+                    help ? "usage: parlance %s ... [options], one of:\n" : "parlance: `%s` needs one of:\n",
+                    word);
+        if (in) show_command(commands[i], out);
         family = family || in;
     }
+    if (family && help) return CLI_OK;
     return family ? CLI_USAGE : cli_usage("there is no command `%s`; parlance --help lists them", word);
 }
 
@@ -145,6 +154,11 @@ static int run(const struct cli_command *k, int argc, const char **argv)
     return code ? code : cli_usage("cannot write the output") - CLI_USAGE + CLI_FAILED;
 }
 
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int main(int argc, char **argv)
 {
     int used = 0;
@@ -154,13 +168,13 @@ int main(int argc, char **argv)
         return CLI_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) return printf("parlance %s\n", PL_VERSION) < 0;
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         show_commands(stdout);
         return CLI_OK;
     }
     signal(SIGPIPE, SIG_IGN); /* a reader that goes is a failed write, with a line and an exit code */
     trim_environment();
     const struct cli_command *k = find(argc, argv, &used);
-    if (!k) return no_such_command(argv[1]);
+    if (!k) return no_such_command(argv[1], argc > 2 && asks_for_help(argv[2]));
     return run(k, argc - 1 - used, (const char **)argv + 1 + used);
 }

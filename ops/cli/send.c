@@ -41,6 +41,22 @@ static void show_json(const struct sending *s, const struct pl_chat_done *d, con
     json_decref(quoted);
 }
 
+/* A cut answer is an answer, except when the time was over before it began. */
+static int tell_end(const struct pl_chat_done *d)
+{
+    const char *why = NULL;
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_ERROR) {
+        fprintf(stderr, "parlance: the answer ended early: %.*s\n", PL_STR_FMT(d->error));
+        return CLI_FAILED;
+    }
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_DEADLINE) why = "deadline";
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_LENGTH) why = "length";
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_CANCELLED) why = "cancelled";
+    if (why) fprintf(stderr, "parlance: the answer ended early: %s\n", why);
+    bool nothing = d->finish_reason == PL_CHAT_DONE_FINISH_REASON_DEADLINE && d->text.len == 0;
+    return nothing ? CLI_FAILED : CLI_OK;
+}
+
 static int show(const struct sending *s, const struct pl_chat_done *d, const char *id)
 {
     if (s->json)
@@ -49,9 +65,7 @@ static int show(const struct sending *s, const struct pl_chat_done *d, const cha
         printf("%.*s\n", PL_STR_FMT(d->text));
     else if (s->last != '\n')
         putchar('\n');
-    if (d->finish_reason != PL_CHAT_DONE_FINISH_REASON_ERROR) return CLI_OK;
-    fprintf(stderr, "parlance: the answer ended early: %.*s\n", PL_STR_FMT(d->error));
-    return CLI_FAILED;
+    return tell_end(d);
 }
 
 static int send_one(const struct cli *c, struct pl_client *client, const struct pl_chat_request *q)
@@ -69,6 +83,8 @@ static int send_one(const struct cli *c, struct pl_client *client, const struct 
     pl_client_draw_id(drawn);
     if (!head.id) head.id = drawn;
     int rc = pl_client_chat(client, q, &head, &watch, timeout > 0 ? (int)(timeout * 1000) : -1, &done, &err);
+    if (rc == -PL_E_DEADLINE_EXCEEDED || rc == -PL_E_GONE)
+        fprintf(stderr, "parlance: the answer can be had with --id %s and the same question\n", head.id);
     if (rc) return cli_client_error(rc, &err);
     int code = show(&s, PL_REPLY(&done, chat_done), head.id);
     pl_reply_finish(&done);

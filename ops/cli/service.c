@@ -3,7 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 #include "ops/daemon/options.h"
 
 enum { CALL_MS = 30000, PATH_BYTES = 1024 };
@@ -14,17 +17,34 @@ int cli_data(const struct cli *c, char *out, size_t size)
     return pl_data_path(c->options, out, size, &err) ? cli_fail(&err) : CLI_OK;
 }
 
+/* False also for the file that a service left behind. */
+static bool somebody_listens(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool fits = snprintf(a.sun_path, sizeof a.sun_path, "%s", path) < (int)sizeof a.sun_path;
+    bool there = fd >= 0 && fits && connect(fd, (const struct sockaddr *)&a, sizeof a) == 0;
+    if (fd >= 0) close(fd);
+    return there;
+}
+
+/* The admin socket takes questions too, so a service is found by its directory. Only when no directory is
+ * named and the default one has no service may it be one that other users run. */
 static int endpoint_of(const struct cli *c, bool admin, char *out, size_t size)
 {
     char data[PATH_BYTES];
     const char *given = admin ? NULL : pl_config_str(c->options, "endpoint");
-    if (given || (!admin && !pl_config_str(c->options, "data"))) {
-        snprintf(out, size, "%s", given ? given : "tcp://127.0.0.1:5580");
+    bool named = pl_config_str(c->options, "data") != NULL;
+    if (given) {
+        snprintf(out, size, "%s", given);
         return CLI_OK;
     }
     int rc = cli_data(c, data, sizeof data);
-    if (!rc) snprintf(out, size, "ipc://%s/admin.sock", data);
-    return rc;
+    if (rc) return rc;
+    snprintf(out, size, "ipc://%s/admin.sock", data);
+    if (!admin && !named && !somebody_listens(out + strlen("ipc://")))
+        snprintf(out, size, "tcp://127.0.0.1:5580");
+    return CLI_OK;
 }
 
 int cli_client_error(int rc, const struct pl_err *err)

@@ -21,9 +21,13 @@ class WithoutService(unittest.TestCase):
             self.assertIn(name, page)
             self.assertIn("--data", cli(*name.split(), "--help").decode())
 
+    def test_help_of_a_family_lists_its_commands(self):
+        for name, line in (("sessions", "sessions show SESSION"), ("feedback", "feedback stats"), ("models", "models inspect FILE")):
+            self.assertIn(line, cli(name, "--help").decode())
+
     def test_wrong_usage_is_exit_code_2(self):
         for words in ((), ("nothing",), ("sessions",), ("generate", "--modl", "x"), ("generate", "--model", "hash"),
-                      ("send", "a", "b"), ("sessions", "show"), ("feedback", "add", "--stars", "9")):
+                      ("send", "a", "b"), ("sessions", "show"), ("feedback", "add", "--stars", "9"), ("--data", "x", "ping"), ("chat", "--json")):
             cli(*words, expect=2)
 
     def test_a_service_that_is_not_there_is_exit_code_3(self):
@@ -102,7 +106,10 @@ class WithRealModel(unittest.TestCase):
         self.assertEqual(len(made["tensors"]), 272)
         self.assertEqual(sorted(made["types"]), ["F32", "Q4_1", "Q8_0"])
         self.assertTrue(made["template"]["known"])
-        self.assertIn(b"general.architecture", cli("models", "inspect", self.model))
+        self.assertEqual((made["served"], made["why"]), (True, None))
+        page = cli("models", "inspect", self.model)
+        self.assertIn(b"general.architecture", page)
+        self.assertEqual(page.splitlines()[-1], b"served: yes")
 
     def test_bench_has_its_keys(self):
         if not support.LONG:
@@ -189,6 +196,12 @@ class WithService(unittest.TestCase):
         rows = json.loads(self.service.admin("feedback", "list", "--json"))
         self.assertEqual([r["stars"] for r in rows if r["turn"] == turns[0]["turn"]], [5])
         self.assertEqual(rows[-1]["correction"], "Better.\nMuch.")
+
+    def test_only_answers_to_edit_that_are_there_are_edited(self):
+        self.run_on("chat", "--session", "e", "--greedy", stdin=b"/edit\nNot a question.\n\nhello\n")
+        turns = [json.loads(line) for line in self.service.admin("sessions", "export", "e").splitlines()]
+        self.assertEqual([t["prompt"] for t in turns], ["hello"])
+        self.assertEqual(json.loads(self.service.admin("feedback", "list", "--json")), [])
 
     def test_ping_tells_what_runs(self):
         self.assertTrue(re.match(rb"parlanced \S+, model hash, ready\n", self.run_on("ping")))

@@ -24,6 +24,12 @@ class NobodyThere(unittest.TestCase):
             self.assertIsInstance(caught.exception, TimeoutError)
             self.assertEqual(caught.exception.code, "deadline_exceeded")
 
+    def test_who_asks_nobody_is_told_where(self):
+        client = support.parlance.Client("ipc:///nonexistent/parlance.sock")
+        self.addCleanup(client.close)
+        with self.assertRaisesRegex(Timeout, "no service at ipc:///nonexistent/parlance.sock"):
+            client.submit("x", timeout=0.05)
+
     def test_a_program_that_forgets_to_close_ends(self):
         code = ("import parlance\nc = parlance.Client('ipc:///nonexistent/parlance.sock')\n"
                 "try: c.ping(timeout=0.05)\nexcept parlance.Timeout: pass\n"

@@ -19,6 +19,7 @@ import zmq
 from . import messages as m
 
 REPLY_MAX_BYTES = 16 * 1024 * 1024
+REACH_S = 10.0  # in which a service that is there has said something
 SILENCE_S = 3.0  # after this long without a word for it a call asks again
 _LAST_SEQ = 2**32 - 1  # as resume_from: no deltas, only the end
 _NO_ROOM = ("overloaded", "unavailable")
@@ -43,8 +44,8 @@ class ParlanceError(Exception):
 class Timeout(ParlanceError, TimeoutError):
     """No answer in time. What was accepted goes on in the service: result(error.id) brings its answer."""
 
-    def __init__(self, what: str, id: Optional[str] = None) -> None:
-        super().__init__("deadline_exceeded", None, "no answer in time to " + what, None, id)
+    def __init__(self, what: str, id: Optional[str] = None, message: str = "") -> None:
+        super().__init__("deadline_exceeded", None, message or "no answer in time to " + what, None, id)
 
 
 class _Part(dict):
@@ -114,6 +115,7 @@ class _Channel:
 
     def __init__(self, context: "zmq.Context[Any]", endpoint: str) -> None:
         self.lock = threading.RLock()
+        self.heard = 0.0  # when the last bytes came
         self.inbox: Dict[str, Deque[m.Record]] = {}
         self.socket = context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
@@ -161,6 +163,7 @@ class _Channel:
                 left = until - time.monotonic()
                 if not self.socket.poll(max(0, int(left * 1000 + 0.999))):
                     return None
+                self.heard = time.monotonic()
                 self._route(self.socket.recv_multipart(zmq.DONTWAIT)[-1])
             return waiting.popleft()
 
@@ -168,11 +171,14 @@ class _Channel:
 class _Open:
     """A request that waits for answers on a channel; a context that ends the waiting."""
 
-    def __init__(self, channel: _Channel, id: str, what: str, timeout: float) -> None:
+    def __init__(self, channel: _Channel, id: str, what: str, timeout: float, endpoint: Optional[str] = None) -> None:
         self.channel = channel
         self.id = id
         self.what = what
-        self.until = time.monotonic() + timeout
+        self.endpoint = endpoint  # given: somebody must be heard soon
+        self.since = time.monotonic()
+        self.until = self.since + timeout
+        self.reach = min(timeout, REACH_S)
         self.again: Callable[[], None] = lambda: None
         channel.inbox.setdefault(id, deque())
 
@@ -182,16 +188,26 @@ class _Open:
     def __exit__(self, *_: Any) -> None:
         self.channel.inbox.pop(self.id, None)
 
+    def _unreached(self) -> bool:
+        """True while nobody was heard since the asking began, which matters only when an endpoint was given."""
+        return self.endpoint is not None and self.channel.heard < self.since
+
     def next(self) -> m.Record:
         """The next message; asks again in silence. Timeout, or ParlanceError for chat.error."""
         while True:
             now = time.monotonic()
-            record = self.channel.receive(self.id, min(self.until, now + SILENCE_S))
+            until = min(self.until, now + SILENCE_S)
+            if self._unreached():
+                until = min(until, self.since + self.reach)
+            record = self.channel.receive(self.id, until)
             if isinstance(record, m.ChatError):
                 raise ParlanceError(record.code, record.field, record.message, record.retry_after_ms, self.id)
             if record is not None:
                 return record
-            if time.monotonic() >= self.until:
+            now = time.monotonic()
+            if self._unreached() and now >= self.since + self.reach:
+                raise Timeout(self.what, self.id, "no service at %s said a word in %g s" % (self.endpoint, self.reach))
+            if now >= self.until:
                 raise Timeout(self.what, self.id)
             self.again()
 
@@ -340,7 +356,7 @@ class Client:
         presence_penalty, frequency_penalty, seed, stop, resume_from."""
         request = self._request(text, options)
         head = {"session": session, "user": user, "budget_ms": budget_ms}
-        waiting = _Open(self._channel(), id or draw_id(), "chat", timeout)
+        waiting = _Open(self._channel(), id or draw_id(), "chat", timeout, self.endpoint)
         stream = Stream(waiting, head)
         waiting.again = lambda weak=weakref.ref(stream): weak() and weak()._again(request)
         waiting.channel.send(request, waiting.id, **head)
@@ -359,7 +375,7 @@ class Client:
         head = {"session": session, "user": user, "budget_ms": budget_ms}
         channel = self._make()  # of its own: the deltas that follow are for nobody
         try:
-            with _Open(channel, id or draw_id(), "submit", timeout) as waiting:
+            with _Open(channel, id or draw_id(), "submit", timeout, self.endpoint) as waiting:
                 waiting.again = lambda: channel.send(request, waiting.id, **head)
                 waiting.again()
                 waiting.next_of(m.ChatAccepted, m.ChatDone)
