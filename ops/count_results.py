@@ -2,7 +2,7 @@
 """Adds up what the test programs of one ctest run report: count_results.py NAME JUNIT.xml
 
 A program of libcheck or unittest counts with its own tests, any other as one. Prints `PASSED FAILED SKIPPED`; the output
-of what failed and the reason of each skip go to stderr."""
+of what failed, each figure and the reason of each skip go to stderr."""
 
 import re
 import sys
@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.M)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?$", re.M)
+FIGURE = re.compile(r"^figure: .*$", re.M)
 SKIP = re.compile(r"^skipped: .*$|^.*\.\.\. skipped .*$", re.M)
 
 
@@ -44,6 +45,8 @@ def main():
         output = case.findtext("system-out") or ""
         got = count(case.get("status"), output)
         total = [a + b for a, b in zip(total, got)]
+        for line in FIGURE.findall(output):
+            print("%s: %s" % (name, line), file=sys.stderr)
         for line in SKIP.findall(output):
             print("%s: %s: %s" % (name, case.get("name"), line.strip()), file=sys.stderr)
         if got[1]:

@@ -451,11 +451,16 @@ static int spoiler_start(struct pl_actor *self, void *state, const void *arg)
     bad[0].has_value = false;
     bad[1].has_end = false;
     bad[3].op = 99;
-    for (uint64_t i = 0; i < 4; i++) {
+#ifdef PL_CODEC_ALWAYS
+    const uint64_t n = 3; /* to encode an op that is none is a bug and stops the process */
+#else
+    const uint64_t n = 4;
+#endif
+    for (uint64_t i = 0; i < n; i++) {
         const struct pl_store_op both[] = {op_of(PL_STORE_OP_OP_PUT, "c", "1"), bad[i]};
         send_ops(self, i + 1, both, 2);
     }
-    send_scan(self, 5, false, 10);
+    send_scan(self, n + 1, false, 10);
     return 0;
 }
 
