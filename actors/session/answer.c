@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { DELTA_BYTES_MAX = 262144 }; /* schemas/chat.json, text of chat.delta */
+
 static const char HINT[] = "Now answer in one sentence.";
 
 /* --- rounds --- */
@@ -363,6 +365,11 @@ static int tool_delta(struct pl_actor *self, struct request *r, const struct pl_
 {
     struct pl_buf json = {0};
     pl_tool_record_type.print(t, &json);
+    if (json.len > DELTA_BYTES_MAX) { /* escapes can make it many times longer: say only what was called */
+        struct pl_tool_record brief = {.tool = t->tool, .code = t->code};
+        pl_buf_clear(&json);
+        pl_tool_record_type.print(&brief, &json);
+    }
     int rc = json.failed ? -PL_E_NO_MEMORY
                          : pl__request_delta(self, r, PL_CHAT_DELTA_KIND_TOOL,
                                              (struct pl_str){(const char *)json.data, (uint32_t)json.len});
