@@ -245,6 +245,15 @@ static int show_help(void)
     return 0;
 }
 
+/* Says why; the exit status. A child's says whether it is worth starting it again. */
+static int end_badly(const struct daemon *d, int rc, const struct pl_err *err)
+{
+    bool mends = -rc == PL_E_NO_MEMORY || -rc == PL_E_GONE || -rc == PL_E_AGAIN;
+    bool child = d->config && pl_config_str(d->config, "role");
+    int status = complain(err);
+    return child && !mends ? PL_CHILD_EXIT_FINAL : status;
+}
+
 int main(int argc, char **argv)
 {
     pl_streams_hold();
@@ -267,10 +276,7 @@ int main(int argc, char **argv)
     rc = pl_service_init(&d->service, d->config, program, role ? role : "service", &err);
     if (!rc) rc = role ? be_child(d, role, &err) : serve(d, &err);
 out:
-    bool mends = -rc == PL_E_NO_MEMORY || -rc == PL_E_GONE || -rc == PL_E_AGAIN;
-    bool child = d->config && pl_config_str(d->config, "role");
-    if (rc) rc = complain(&err);
-    if (rc && child && !mends) rc = PL_CHILD_EXIT_FINAL;
+    if (rc) rc = end_badly(d, rc, &err);
     pl_node_destroy(&d->node);
     pl_loop_destroy(&d->loop);
     pl_zmq_destroy(&d->zmq);
