@@ -21,8 +21,8 @@ static bool offer(struct listener *n, struct pl__frame *f)
     struct pl_node *node = n->port.loop->node;
     struct pl_bin bytes = pl__frame_bytes(f);
     if (!node) return true;
-    return pl_node_net_frame(node, n->number, pl__frame_peer(f), f->delimiter, bytes.ptr, bytes.len,
-                             f->malformed) != -PL_E_AGAIN;
+    struct pl_net_peer peer = {.id = pl__frame_peer(f), .delimiter = f->delimiter};
+    return pl_node_net_frame(node, n->number, &peer, bytes.ptr, bytes.len, f->malformed) != -PL_E_AGAIN;
 }
 
 static bool is_open(struct pl__port *p)

@@ -336,8 +336,21 @@ static struct pl_actor *listener_actor(const struct pl_node *n, uint32_t listene
     return NULL;
 }
 
-int pl_node_net_frame(struct pl_node *n, uint32_t listener, struct pl_bin peer, bool delimiter,
-                      const void *bytes, size_t len, bool malformed)
+static bool fill_peer(struct pl_msg *m, struct pl_net_frame *f, const struct pl_net_peer *peer)
+{
+    f->peer = pl_msg_bin(m, peer->id.ptr, peer->id.len);
+    f->delimiter = peer->delimiter;
+    f->has_key = peer->key.len > 0;
+    f->key = pl_msg_str(m, peer->key);
+    f->has_tenant = peer->tenant.len > 0;
+    f->tenant = pl_msg_str(m, peer->tenant);
+    f->roles = peer->roles;
+    f->act_for = peer->act_for;
+    return f->peer.len == peer->id.len && f->key.len == peer->key.len && f->tenant.len == peer->tenant.len;
+}
+
+int pl_node_net_frame(struct pl_node *n, uint32_t listener, const struct pl_net_peer *peer, const void *bytes,
+                      size_t len, bool malformed)
 {
     struct pl_actor *a = listener_actor(n, listener);
     if (!a) return -PL_E_NOT_FOUND;
@@ -346,11 +359,9 @@ int pl_node_net_frame(struct pl_node *n, uint32_t listener, struct pl_bin peer, 
     PL_NEW(m, f, net_frame);
     if (!m) return -PL_E_AGAIN;
     f->listener = listener;
-    f->peer = pl_msg_bin(m, peer.ptr, peer.len);
-    f->delimiter = delimiter;
     f->malformed = malformed || len > PL__NET_BYTES_MAX;
     if (len <= PL__NET_BYTES_MAX) f->bytes = pl_msg_bin(m, bytes, len);
-    if (f->peer.len != peer.len || (f->bytes.len != len && !f->malformed)) {
+    if (!fill_peer(m, f, peer) || (f->bytes.len != len && !f->malformed)) {
         pl_msg_unref(&m);
         return -PL_E_AGAIN;
     }

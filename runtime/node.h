@@ -82,10 +82,21 @@ void pl_node_link_lost(struct pl_node *n, const char *peer);
  * (a model file that cannot be served): the node fails instead of starting it again. */
 enum { PL_CHILD_EXIT_FINAL = 3 };
 void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnation, int status);
-/* -PL_E_AGAIN when the actor's mailbox is full: stop reading that socket until pl_node_room. -PL_E_NOT_FOUND: no such
- * listener here. More than 1 MiB of BYTES are passed on as malformed and empty. */
-int pl_node_net_frame(struct pl_node *n, uint32_t listener, struct pl_bin peer, bool delimiter, const void *bytes,
-                      size_t len, bool malformed);
+/* Roles of a key, as bits. */
+enum { PL_ROLE_PRODUCER = 1, PL_ROLE_TOOL = 2, PL_ROLE_OPERATOR = 4, PL_ROLE_AUDITOR = 8 };
+/* Who sent a frame of an outside socket: what its listener knows, never what the sender says. */
+struct pl_net_peer {
+    struct pl_bin id;    /* routing id, 1 to 32 bytes */
+    bool delimiter;      /* an empty frame came first: a REQ socket */
+    struct pl_str key;   /* name of the authenticated key; empty: a local peer without a key, and the rest is zero too */
+    struct pl_str tenant;
+    uint32_t roles;      /* PL_ROLE_* */
+    bool act_for;        /* the envelope's tenant counts */
+};
+/* PEER and BYTES are borrowed. -PL_E_AGAIN when the actor's mailbox is full: stop reading that socket until pl_node_room.
+ * -PL_E_NOT_FOUND: no such listener here. More than 1 MiB of BYTES are passed on as malformed and empty. */
+int pl_node_net_frame(struct pl_node *n, uint32_t listener, const struct pl_net_peer *peer, const void *bytes, size_t len,
+                      bool malformed);
 bool pl_node_room(const struct pl_node *n, uint32_t listener);
 
 struct pl_metrics *pl_node_metrics(struct pl_node *n);

@@ -53,8 +53,8 @@ static int to_service(struct pl_sim *s, struct pl__stream *st, const struct pl__
     for (uint32_t i = 0; i < s->nodes_count; i++) {
         struct pl__sim_node *sn = s->nodes[i];
         if (!sn->node || sn->dying) continue;
-        int rc = pl_node_net_frame(sn->node, p->listener, (struct pl_bin){id, ID_BYTES}, false, f->bytes,
-                                   f->len, false);
+        struct pl_net_peer from = {.id = {id, ID_BYTES}};
+        int rc = pl_node_net_frame(sn->node, p->listener, &from, f->bytes, f->len, false);
         if (rc == -PL_E_NOT_FOUND) continue;
         if (rc == 0) pl__sim_trace_bytes(s, f->bytes, f->len);
         pl__sim_wake(sn);

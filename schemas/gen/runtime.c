@@ -122,9 +122,13 @@ static const struct pl_field fields_net_frame[] = {
     {.name = "delimiter", .name_len = 9, .form = PL_FORM_BOOL, .at = offsetof(struct pl_net_frame, delimiter), .initial = {.u = 0ULL}},
     {.name = "bytes", .name_len = 5, .form = PL_FORM_BIN, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_net_frame, bytes), .min = {.u = 0ULL}, .max = {.u = 1048576ULL}},
     {.name = "malformed", .name_len = 9, .form = PL_FORM_BOOL, .at = offsetof(struct pl_net_frame, malformed), .initial = {.u = 0ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_net_frame, tenant), .has_at = offsetof(struct pl_net_frame, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "key", .name_len = 3, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_net_frame, key), .has_at = offsetof(struct pl_net_frame, has_key), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "roles", .name_len = 5, .form = PL_FORM_U32, .at = offsetof(struct pl_net_frame, roles), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}, .initial = {.u = 0ULL}},
+    {.name = "act_for", .name_len = 7, .form = PL_FORM_BOOL, .at = offsetof(struct pl_net_frame, act_for), .initial = {.u = 0ULL}},
 };
 static const struct pl_shape pl__net_frame_shape = {
-    fields_net_frame, 5, sizeof(struct pl_net_frame),
+    fields_net_frame, 9, sizeof(struct pl_net_frame),
     offsetof(struct pl_net_frame, unknown), offsetof(struct pl_net_frame, unknown_count),
 };
 TYPE(net_frame, "net.frame", PL_T_NET_FRAME, PL_EDGE_NONE)

@@ -98,6 +98,12 @@ struct pl_net_frame {
     bool delimiter; /* The peer sent an empty frame first (REQ); default false */
     struct pl_bin bytes; /* The frame; at most 1048576 bytes */
     bool malformed; /* The peer sent something else than one frame; default false */
+    bool has_tenant;
+    struct pl_str tenant; /* Tenant of the peer's key; absent: a local peer without a key; at most 64 bytes */
+    bool has_key;
+    struct pl_str key; /* Name of the peer's key; at most 64 bytes */
+    uint32_t roles; /* Bits of what the key may do: 1 producer, 2 tool, 4 operator, 8 auditor; default 0 */
+    bool act_for; /* The key may name another tenant in the envelope; default false */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

@@ -376,8 +376,8 @@ static void settle(void)
 
 static void poke(void)
 {
-    static const uint8_t peer[] = "p";
-    ck_assert_int_eq(pl_node_net_frame(w->node, 0, (struct pl_bin){peer, 1}, false, "x", 1, false), 0);
+    struct pl_net_peer peer = {.id = {(const uint8_t *)"p", 1}};
+    ck_assert_int_eq(pl_node_net_frame(w->node, 0, &peer, "x", 1, false), 0);
 }
 
 static void add_command(enum command what, uint32_t gen)

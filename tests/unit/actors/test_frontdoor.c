@@ -38,8 +38,8 @@ static const struct from alice = {PL_LISTENER_CLIENTS, "alice", false},
 
 static void send_bytes(struct from f, const void *bytes, size_t len, bool malformed)
 {
-    struct pl_bin peer = {(const uint8_t *)f.peer, (uint32_t)strlen(f.peer)};
-    ck_assert_int_eq(pl_node_net_frame(world.hub, f.listener, peer, f.req, bytes, len, malformed), 0);
+    struct pl_net_peer peer = {.id = {(const uint8_t *)f.peer, (uint32_t)strlen(f.peer)}, .delimiter = f.req};
+    ck_assert_int_eq(pl_node_net_frame(world.hub, f.listener, &peer, bytes, len, malformed), 0);
     world_settle();
 }
 

@@ -203,9 +203,8 @@ static inline void probe_poke(struct probe *p, probe_do fn)
     uint32_t i = 0;
     while (world.probes[i] != p) i++;
     p->poked = fn;
-    ck_assert_int_eq(pl_node_net_frame(world.hub, POKE + i, (struct pl_bin){(const uint8_t *)"p", 1}, false,
-                                       "x", 1, false),
-                     0);
+    struct pl_net_peer peer = {.id = {(const uint8_t *)"p", 1}};
+    ck_assert_int_eq(pl_node_net_frame(world.hub, POKE + i, &peer, "x", 1, false), 0);
     world_settle();
 }
 

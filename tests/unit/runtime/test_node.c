@@ -273,8 +273,8 @@ static void send_token(struct pl_actor *self, const char *to, uint64_t token)
 /* Gives an actor work from outside: a net frame of listener 1. */
 static void poke(struct pl_node *n)
 {
-    ck_assert_int_eq(pl_node_net_frame(n, 1, (struct pl_bin){(const uint8_t *)"p", 1}, false, "x", 1, false),
-                     0);
+    struct pl_net_peer peer = {.id = {(const uint8_t *)"p", 1}};
+    ck_assert_int_eq(pl_node_net_frame(n, 1, &peer, "x", 1, false), 0);
 }
 
 static void listen_as(struct pl_node *n, const char *actor)
@@ -771,18 +771,50 @@ START_TEST(full_mailbox_stops_the_reading_of_a_socket)
     listen_as(n, "a");
     start(n);
     for (int i = 0; i < 8; i++) poke(n);
-    struct pl_bin peer = {(const uint8_t *)"p", 1};
+    struct pl_net_peer peer = {.id = {(const uint8_t *)"p", 1}};
     ck_assert(!pl_node_room(n, 1));
-    ck_assert_int_eq(pl_node_net_frame(n, 1, peer, false, "x", 1, false), -PL_E_AGAIN);
-    ck_assert_int_eq(pl_node_net_frame(n, 2, peer, false, "x", 1, false), -PL_E_NOT_FOUND);
+    ck_assert_int_eq(pl_node_net_frame(n, 1, &peer, "x", 1, false), -PL_E_AGAIN);
+    ck_assert_int_eq(pl_node_net_frame(n, 2, &peer, "x", 1, false), -PL_E_NOT_FOUND);
     settle();
     ck_assert(pl_node_room(n, 1));
     ck_assert_uint_eq(a.count, 8);
     static char big[(1 << 20) + 1];
-    ck_assert_int_eq(pl_node_net_frame(n, 1, peer, false, big, sizeof big, false), 0);
+    ck_assert_int_eq(pl_node_net_frame(n, 1, &peer, big, sizeof big, false), 0);
     settle();
     ck_assert_uint_eq(a.seen[8].b, 1);
     ck_assert_uint_eq(a.seen[8].a, 0);
+    end();
+}
+END_TEST
+
+static int is_of_acme(struct pl_actor *self, struct host *h, const struct pl_msg *m)
+{
+    const struct pl_net_frame *f = PL_BODY(m, net_frame);
+    if (!f) return 0;
+    ck_assert_int_eq(f->peer.len, 1);
+    ck_assert(f->delimiter && f->act_for && f->has_key && f->has_tenant);
+    ck_assert(pl_str_is(f->key, "billing") && pl_str_is(f->tenant, "acme"));
+    ck_assert_uint_eq(f->roles, PL_ROLE_PRODUCER | PL_ROLE_AUDITOR);
+    return 0;
+}
+
+START_TEST(frame_says_what_its_listener_knows_of_the_peer)
+{
+    static struct host a;
+    a = (struct host){.script = is_of_acme};
+    struct pl_node *n = node_at(0, "service", NULL, 0, true);
+    add(n, "a", &a);
+    listen_as(n, "a");
+    start(n);
+    struct pl_net_peer peer = {.id = {(const uint8_t *)"p", 1},
+                               .delimiter = true,
+                               .key = PL_STR("billing"),
+                               .tenant = PL_STR("acme"),
+                               .roles = PL_ROLE_PRODUCER | PL_ROLE_AUDITOR,
+                               .act_for = true};
+    ck_assert_int_eq(pl_node_net_frame(n, 1, &peer, "x", 1, false), 0);
+    settle();
+    ck_assert_uint_eq(a.count, 1);
     end();
 }
 END_TEST
@@ -1181,6 +1213,7 @@ static Suite *suite(void)
     PL_TEST(one, actor_that_is_never_restarted_stays_down);
     PL_TEST(one, start_fails_with_the_first_actor_that_cannot_start);
     PL_TEST(one, full_mailbox_stops_the_reading_of_a_socket);
+    PL_TEST(one, frame_says_what_its_listener_knows_of_the_peer);
     PL_TEST(one, batch_ends_after_all_that_waited);
     PL_TEST(one, stop_drains_what_can_be_finished);
     PL_TEST(one, stop_ends_after_its_grace);

@@ -82,9 +82,9 @@ static void run(void)
 /* Sends all that was prepared, and runs until it is answered. */
 static void kick(void)
 {
+    struct pl_net_peer peer = {.id = {(const uint8_t *)"p", 1}};
     forget_answers();
-    ck_assert_int_eq(
-        pl_node_net_frame(node, 1, (struct pl_bin){(const uint8_t *)"p", 1}, false, "", 0, false), 0);
+    ck_assert_int_eq(pl_node_net_frame(node, 1, &peer, "", 0, false), 0);
     run();
 }
 
