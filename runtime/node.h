@@ -12,6 +12,7 @@
 #define PL_RUNTIME_NODE_H
 
 #include "runtime/actor.h"
+#include "runtime/roles.h"
 
 struct pl_node;
 
@@ -82,8 +83,6 @@ void pl_node_link_lost(struct pl_node *n, const char *peer);
  * (a model file that cannot be served): the node fails instead of starting it again. */
 enum { PL_CHILD_EXIT_FINAL = 3 };
 void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnation, int status);
-/* Roles of a key, as bits. */
-enum { PL_ROLE_PRODUCER = 1, PL_ROLE_TOOL = 2, PL_ROLE_OPERATOR = 4, PL_ROLE_AUDITOR = 8 };
 /* Who sent a frame of an outside socket: what its listener knows, never what the sender says. */
 struct pl_net_peer {
     struct pl_bin id;    /* routing id, 1 to 32 bytes */
