@@ -10,7 +10,9 @@
  * 2. Requests are answered in order: a read waits for the writes before it, so it sees them and nothing
  * unsynced.
  * 3. All writes that wait when a commit begins share its sync.
- * 4. It refuses what the real store refuses, but for families: here one is made by its first write. */
+ * 4. audit.add becomes a row of the family `audit`, durable at once, in its turn.
+ * 5. It refuses what the real store refuses, but for families: here one is made by its first write. */
+#include <endian.h>
 #include <stdlib.h>
 
 #include "runtime/node_inside.h"
@@ -243,7 +245,8 @@ static uint64_t token_of(const struct pl_msg *m)
     const struct pl_store_write *w = PL_BODY(m, store_write);
     const struct pl_store_get *g = PL_BODY(m, store_get);
     const struct pl_store_scan *s = PL_BODY(m, store_scan);
-    return w ? w->token : g ? g->token : s ? s->token : 0;
+    const struct pl_audit_add *a = PL_BODY(m, audit_add);
+    return w ? w->token : g ? g->token : s ? s->token : a ? a->token : 0;
 }
 
 static void reply_refused(struct pl_actor *self, const struct pl_msg *request, const struct pl_err *why)
@@ -322,6 +325,20 @@ static void reply_rows(struct pl_actor *self, const struct store *s, const struc
     pl_reply(self, request, &m);
 }
 
+/* The audit record has a sync of its own: what was answered is never forgotten. A row: number -> act. */
+static void reply_audited(struct pl_actor *self, const struct store *s, const struct pl_msg *request)
+{
+    const struct pl_audit_add *a = request->body;
+    struct family *f = make_family(s->disk, PL_STR("audit"));
+    uint64_t number = htobe64(f->count + 1);
+    if (!s->disk->frozen)
+        put(f, (struct pl_bin){(const uint8_t *)&number, sizeof number},
+            (struct pl_bin){(const uint8_t *)a->act.ptr, a->act.len});
+    PL_NEW(m, b, audit_added);
+    if (b) b->token = a->token;
+    pl_reply(self, request, &m);
+}
+
 static void begin_commit(struct pl_actor *self, struct store *s)
 {
     uint64_t delay_ms = 1 + pl_random_u64(self) % SYNC_MAX_MS;
@@ -360,7 +377,9 @@ static int work(struct pl_actor *self, void *state)
             begin_commit(self, s);
             continue;
         }
-        if (m->type == &pl_store_get_type)
+        if (m->type == &pl_audit_add_type)
+            reply_audited(self, s, m);
+        else if (m->type == &pl_store_get_type)
             reply_values(self, s, m);
         else
             reply_rows(self, s, m);
@@ -402,7 +421,8 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
     struct pl_err err = {0};
     if (w && check_write(w, &err) != 0)
         reply_refused(self, m, &err);
-    else if (w || m->type == &pl_store_get_type || m->type == &pl_store_scan_type)
+    else if (w || m->type == &pl_store_get_type || m->type == &pl_store_scan_type ||
+             m->type == &pl_audit_add_type)
         wait(self, state, m);
     else if (m->type == &pl_sys_timer_type)
         end_commit(self, state);

@@ -15,6 +15,7 @@
 
 #include <time.h>
 
+#include "runtime/store_desk.h"
 #include "runtime/store_disk.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
 };
 
 struct store {
+    const struct pl_store_opts *opts;
     struct pl__disk *disk;
     struct pl_msg *pending[BATCH_REQUESTS];
     uint32_t pending_count;
@@ -165,12 +167,28 @@ static int on_scan(struct pl_actor *self, struct store *s, const struct pl_msg *
     return finish_read(self, s, m, q->token, pl__disk_scan(s->disk, q, reply, &err), reply, &err);
 }
 
+static void on_audit(struct pl_actor *self, struct store *s, const struct pl_msg *m,
+                     const struct pl_audit_add *a)
+{
+    struct pl_err err = {0};
+    commit(self, s); /* first: whoever waits for its write need not wait for another sync */
+    if (pl__desk_audit(s->opts->data, a, &err)) {
+        pl_log(self, PL_LOG_ERROR, "audit_failed", "act=%.*s error=%s", PL_STR_FMT(a->act), err.text);
+        refuse(self, s, m, a->token, &err);
+        return;
+    }
+    PL_NEW(reply, b, audit_added);
+    if (b) b->token = a->token;
+    pl_reply(self, m, &reply);
+}
+
 static int store_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     struct store *s = state;
     const struct pl_store_write *w = PL_BODY(m, store_write);
     const struct pl_store_get *g = PL_BODY(m, store_get);
     const struct pl_store_scan *q = PL_BODY(m, store_scan);
+    const struct pl_audit_add *a = PL_BODY(m, audit_add);
     const struct pl_sys_timer *t = PL_BODY(m, sys_timer);
     if (w)
         on_write(self, s, m, w);
@@ -178,6 +196,8 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
         return on_get(self, s, m, g);
     else if (q)
         return on_scan(self, s, m, q);
+    else if (a)
+        on_audit(self, s, m, a);
     else if (t && t->kind == TIMER_REOPEN)
         reopen(self, s);
     else
@@ -215,6 +235,7 @@ static int store_start(struct pl_actor *self, void *state, const void *arg)
 {
     struct store *s = state;
     struct pl_err err = {0};
+    s->opts = arg;
     find_metrics(self, s);
     int rc = pl__disk_open(arg, &s->disk, &err);
     if (rc) {

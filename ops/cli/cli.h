@@ -36,6 +36,7 @@ extern const struct cli_command cli_sessions_list, cli_sessions_show, cli_sessio
 extern const struct cli_command cli_feedback_add, cli_feedback_list, cli_feedback_stats;
 extern const struct cli_command cli_retrain_request, cli_retrain_status;
 extern const struct cli_command cli_keys_new, cli_keys_list, cli_keys_revoke;
+extern const struct cli_command cli_audit_list, cli_audit_verify;
 extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench;
 
 /* Rows that many tables of options have. */

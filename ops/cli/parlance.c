@@ -25,6 +25,8 @@ static const struct cli_command *const commands[] = {
     &cli_keys_new,
     &cli_keys_list,
     &cli_keys_revoke,
+    &cli_audit_list,
+    &cli_audit_verify,
     &cli_models_inspect,
     &cli_generate,
     &cli_tokenize,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "ops/daemon/service.h"
 #include "ops/streams.h"
+#include "runtime/audit.h"
 
 #define HUB_INPROC "inproc://service"
 /* A socket takes more than a message may have, so that a message over the limit gets an answer. */
@@ -184,6 +185,16 @@ static void on_stop(void *arg)
     pl_node_stop(d->node, STOP_GRACE_MS);
 }
 
+/* A record that cannot be added to is told; it does not keep the service from those who need it. */
+static void record(struct daemon *d, const char *act, const char *outcome, const char *detail)
+{
+    struct pl_err err = {0};
+    struct pl_audit_entry e = {.act = act, .outcome = outcome, .detail = detail};
+    if (pl_audit_append(d->service.data, &e, &err))
+        pl_log_write(&d->service.log, PL_LOG_ERROR, "parlanced", "audit_failed", "act=%s error=%s", act,
+                     err.text);
+}
+
 static int serve(struct daemon *d, struct pl_err *err)
 {
     int rc = take_lock(d, err);
@@ -204,7 +215,10 @@ static int serve(struct daemon *d, struct pl_err *err)
     pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving",
                  "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s", PL_VERSION, (int)getpid(),
                  d->service.ctx_size, d->service.n_pages, pl_config_str(d->config, "listen"));
-    return pl_loop_run(d->loop, err);
+    record(d, "daemon.start", "done", PL_VERSION);
+    rc = pl_loop_run(d->loop, err);
+    record(d, "daemon.stop", rc ? "failed" : "done", rc ? err->text : NULL);
+    return rc;
 }
 
 static int be_child(struct daemon *d, const char *role, struct pl_err *err)

@@ -173,7 +173,8 @@ static void fill_options(struct pl_service *s)
     s->feedback = (struct pl_feedback_opts){.threshold = (uint32_t)pl_config_u64(c, "feedback-threshold")};
     s->store = (struct pl_store_opts){.path = s->store_path,
                                       .families = pl_families,
-                                      .reserve_bytes = pl_config_u64(c, "store-reserve") * 1024 * 1024};
+                                      .reserve_bytes = pl_config_u64(c, "store-reserve") * 1024 * 1024,
+                                      .data = s->data};
 }
 
 /* The executor and the tools' hosts need no text side and no digest of their own. */

@@ -258,3 +258,29 @@ static const struct pl_shape pl__store_rows_shape = {
     offsetof(struct pl_store_rows, unknown), offsetof(struct pl_store_rows, unknown_count),
 };
 TYPE(store_rows, "store.rows", PL_T_STORE_ROWS, PL_EDGE_NONE)
+
+/* audit.add */
+static const struct pl_field fields_audit_add[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_audit_add, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "who", .name_len = 3, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_audit_add, who), .has_at = offsetof(struct pl_audit_add, has_who), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "act", .name_len = 3, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_audit_add, act), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "outcome", .name_len = 7, .form = PL_FORM_STR, .at = offsetof(struct pl_audit_add, outcome), .min = {.u = 0ULL}, .max = {.u = 16ULL}, .initial_text = "done"},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_audit_add, tenant), .has_at = offsetof(struct pl_audit_add, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "subject", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_audit_add, subject), .has_at = offsetof(struct pl_audit_add, has_subject), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "detail", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_audit_add, detail), .has_at = offsetof(struct pl_audit_add, has_detail), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__audit_add_shape = {
+    fields_audit_add, 7, sizeof(struct pl_audit_add),
+    offsetof(struct pl_audit_add, unknown), offsetof(struct pl_audit_add, unknown_count),
+};
+TYPE(audit_add, "audit.add", PL_T_AUDIT_ADD, PL_EDGE_NONE)
+
+/* audit.added */
+static const struct pl_field fields_audit_added[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_audit_added, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__audit_added_shape = {
+    fields_audit_added, 1, sizeof(struct pl_audit_added),
+    offsetof(struct pl_audit_added, unknown), offsetof(struct pl_audit_added, unknown_count),
+};
+TYPE(audit_added, "audit.added", PL_T_AUDIT_ADDED, PL_EDGE_NONE)

@@ -223,4 +223,30 @@ struct pl_store_rows {
 };
 extern const struct pl_type pl_store_rows_type;
 
+/* audit.add: Add a line to the audit record: before an act with outcome intent, after it with done or failed. Answered by audit.added once it is on disk, or by store.failed. */
+struct pl_audit_add {
+    uint64_t token; /* Echoed */
+    bool has_who;
+    struct pl_str who; /* Name of the key of who asked; absent: this machine's user; at most 128 bytes */
+    struct pl_str act; /* What is done: sessions.forget; at most 64 bytes */
+    struct pl_str outcome; /* intent, done or failed; at most 16 bytes; default "done" */
+    bool has_tenant;
+    struct pl_str tenant; /* Tenant; at most 64 bytes */
+    bool has_subject;
+    struct pl_str subject; /* To what: an id, or the HMAC of a user; never a user's name; at most 128 bytes */
+    bool has_detail;
+    struct pl_str detail; /* For a person; at most 1024 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_audit_add_type;
+
+/* audit.added: The line is on disk. */
+struct pl_audit_added {
+    uint64_t token; /* Of audit.add */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_audit_added_type;
+
 #endif

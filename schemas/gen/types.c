@@ -2,6 +2,8 @@
 #include "schemas/gen/types.h"
 
 const struct pl_type *const pl_types[] = {
+    &pl_audit_add_type,
+    &pl_audit_added_type,
     &pl_chat_accepted_type,
     &pl_chat_cancel_type,
     &pl_chat_delta_type,
