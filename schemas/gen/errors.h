@@ -27,6 +27,7 @@ enum pl_error {
     PL_E_AGAIN = 21,
     PL_E_MODEL_UNSUPPORTED = 22,
     PL_E_INTERNAL = 23,
+    PL_E_STORAGE_FULL = 24,
 };
 
 #define PL_ERRORS(X) \
@@ -52,6 +53,7 @@ enum pl_error {
     X(GONE, gone, 20, 410, "the peer is gone") \
     X(AGAIN, again, 21, 503, "would block") \
     X(MODEL_UNSUPPORTED, model_unsupported, 22, 400, "this model file cannot be served") \
-    X(INTERNAL, internal, 23, 500, "an error of Parlance itself")
+    X(INTERNAL, internal, 23, 500, "an error of Parlance itself") \
+    X(STORAGE_FULL, storage_full, 24, 507, "there is no room on the disk")
 
 #endif

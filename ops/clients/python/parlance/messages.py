@@ -860,4 +860,5 @@ ERRORS: Dict[str, str] = {
     'again': 'would block',
     'model_unsupported': 'this model file cannot be served',
     'internal': 'an error of Parlance itself',
+    'storage_full': 'there is no room on the disk',
 }
