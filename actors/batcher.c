@@ -20,9 +20,9 @@ enum { REFUSED_MOST = 2, LOST_MOST = 8, EARLY_MOST = 64, HELLO_AGAIN_MS = 1000, 
 enum timer_kind { TIMER_DEADLINE = 1, TIMER_HELLO };
 
 struct counts {
-    struct pl_gauge *running, *waiting, *usage;
+    struct pl_gauge *running, *waiting, *usage, *pages, *pages_used;
     struct pl_counter *prompt, *cached, *generated, *decode_steps, *preemptions;
-    struct pl_histogram *decode_batch, *step_seconds, *first_seconds;
+    struct pl_histogram *decode_batch, *step_seconds, *first_seconds, *queue_seconds, *token_seconds;
 };
 
 /* A cancellation goes by the system lane and may overtake its submit. */
@@ -56,6 +56,9 @@ static void create_counts(struct counts *c, struct pl_metrics *m)
     c->running = pl_metrics_gauge(m, "parlance_requests_running", "Generations with a slot.", NULL);
     c->waiting = pl_metrics_gauge(m, "parlance_requests_waiting", "Generations without a slot.", NULL);
     c->usage = pl_metrics_gauge(m, "parlance_kv_cache_usage_ratio", "Share of the KV pages in use.", NULL);
+    c->pages = pl_metrics_gauge(m, "parlance_kv_cache_pages", "KV pages of the executor.", NULL);
+    c->pages_used =
+        pl_metrics_gauge(m, "parlance_kv_cache_pages_used", "Of these, pages of running generations.", NULL);
     c->prompt = pl_metrics_counter(m, "parlance_prompt_tokens_total", "Prompt tokens taken.", NULL);
     c->cached =
         pl_metrics_counter(m, "parlance_cached_tokens_total", "Prompt tokens found in the KV cache.", NULL);
@@ -70,6 +73,10 @@ static void create_counts(struct counts *c, struct pl_metrics *m)
                                            "From a step's sending to its answer.", NULL, seconds, n);
     c->first_seconds = pl_metrics_histogram(m, "parlance_time_to_first_token_seconds",
                                             "From the submission to the first token.", NULL, seconds, n);
+    c->queue_seconds = pl_metrics_histogram(m, "parlance_request_queue_seconds",
+                                            "From the submission to the first step.", NULL, seconds, n);
+    c->token_seconds = pl_metrics_histogram(m, "parlance_time_between_tokens_seconds",
+                                            "From one token of a generation to its next.", NULL, seconds, n);
 }
 
 static void update_gauges(struct batcher *b)
@@ -78,6 +85,8 @@ static void update_gauges(struct batcher *b)
     pl_gauge_set(b->counts.running, b->s.running.count);
     pl_gauge_set(b->counts.waiting, b->s.waiting.count);
     pl_gauge_set(b->counts.usage, p ? 1.0 - (double)pl_pages_available(p) / pl_pages_total(p) : 0);
+    pl_gauge_set(b->counts.pages, p ? pl_pages_total(p) : 0);
+    pl_gauge_set(b->counts.pages_used, p ? pl_pages_total(p) - pl_pages_available(p) : 0);
     pl_counter_add(b->counts.prompt, b->s.prompt_tokens);
     pl_counter_add(b->counts.cached, b->s.cached_tokens);
     pl_counter_add(b->counts.preemptions, b->s.preempted);
@@ -242,8 +251,11 @@ static void on_step_undelivered(struct pl_actor *self, struct batcher *b, const 
 static void take_id(struct pl_actor *self, struct batcher *b, struct pl_gen *g,
                     const struct pl_exec_result *r)
 {
-    if (g->n_ids == g->n_prompt)
-        pl_histogram_observe(b->counts.first_seconds, (double)(pl_now_ms(self) - g->submitted_ms) / 1000);
+    uint64_t now_ms = pl_now_ms(self);
+    bool first = g->n_ids == g->n_prompt;
+    pl_histogram_observe(first ? b->counts.first_seconds : b->counts.token_seconds,
+                         (double)(now_ms - (first ? g->submitted_ms : g->token_ms)) / 1000);
+    g->token_ms = now_ms;
     g->ids[g->n_ids++] = r->id;
     g->decoding = true;
     pl_counter_add(b->counts.generated, 1);
@@ -303,6 +315,16 @@ static void on_stepped(struct pl_actor *self, struct batcher *b, const struct pl
     if (b->s.decode_rows) pl_kill_point(self, "decode");
 }
 
+/* Those that are in a step for the first time have waited until now. */
+static void note_first_steps(struct batcher *b)
+{
+    for (struct pl_gen *g = b->s.running.first; g; g = g->next) {
+        if (!g->rows || g->began_ms) continue;
+        g->began_ms = b->sent_ms;
+        pl_histogram_observe(b->counts.queue_seconds, (double)(g->began_ms - g->submitted_ms) / 1000);
+    }
+}
+
 static int send_step(struct pl_actor *self, struct batcher *b)
 {
     if (pl__schedule_plan(&b->s) == 0) return 0;
@@ -317,6 +339,7 @@ static int send_step(struct pl_actor *self, struct batcher *b)
     step->incarnation = b->incarnation;
     b->in_flight = true;
     b->sent_ms = pl_now_ms(self);
+    note_first_steps(b);
     if (b->s.decode_rows) {
         pl_counter_add(b->counts.decode_steps, 1);
         pl_histogram_observe(b->counts.decode_batch, b->s.decode_rows);

@@ -193,4 +193,5 @@ const struct pl_actor_class pl_executor_class = {.name = "executor",
                                                  .receive = receive,
                                                  .stop = stop,
                                                  .mailbox_limit = 64,
-                                                 .restart = PL_RESTART_DEFAULT};
+                                                 .restart = PL_RESTART_DEFAULT,
+                                                 .may_block = true};

@@ -118,8 +118,13 @@ static void on_answer(struct pl_actor *self, struct frontdoor *st, const struct 
 
 static const char *route_of(const struct pl_type *type)
 {
-    bool rating = strncmp(type->name, "feedback.", 9) == 0 || strncmp(type->name, "retrain.", 8) == 0;
-    return rating ? "feedback" : "session";
+    static const struct {
+        const char *begins, *actor;
+    } routes[] = {
+        {"feedback.", "feedback"}, {"retrain.", "feedback"}, {"node.", "watch"}, {"letters.", "watch"}};
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (strncmp(type->name, routes[i].begins, strlen(routes[i].begins)) == 0) return routes[i].actor;
+    return "session";
 }
 
 static bool needs_id(const struct pl_type *type)

@@ -174,4 +174,5 @@ const struct pl_actor_class pl_tool_host_class = {
     .stop = tool_host_stop,
     .mailbox_limit = 64,
     .restart = PL_RESTART_DEFAULT,
+    .may_block = true,
 };

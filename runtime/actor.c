@@ -18,6 +18,10 @@ void pl__actor_gauge(struct pl_actor *a)
     for (int lane = 0; lane < PL__LANES; lane++) pl_gauge_set(a->depth[lane], a->mailbox.lanes[lane].count);
     pl_gauge_set(a->high_water, a->mailbox.high_water);
     pl_gauge_set(a->up, a->life == PL__ACTOR_UP);
+    a->handled->value = (double)a->work.handled;
+    a->busy->value = (double)a->work.busy_us / 1e6;
+    a->slow->value = (double)a->work.slow;
+    a->stalls->value = (double)a->work.stalls;
 }
 
 void pl__actor_schedule(struct pl_actor *a)
@@ -71,7 +75,6 @@ int pl__actor_start(struct pl_actor *a)
     if (rc < 0) return rc;
     if (pl__mailbox_count(&a->mailbox)) pl__actor_schedule(a);
     pl__route_up(n, a->route, (n->opts.incarnation << 32) + a->starts);
-    pl__actor_gauge(a);
     return 0;
 }
 
@@ -81,7 +84,6 @@ void pl__actor_stop(struct pl_actor *a, enum pl__actor_state after)
     if (a->life == PL__ACTOR_UP) zero_state(a);
     a->life = after;
     forget_incarnation(a);
-    pl__actor_gauge(a);
 }
 
 void pl__actor_drop_mail(struct pl_actor *a, int code)
@@ -89,7 +91,6 @@ void pl__actor_drop_mail(struct pl_actor *a, int code)
     enum pl__lane lane;
     struct pl_msg *m;
     while ((m = pl__mailbox_pop(&a->mailbox, &lane))) pl__dead(a->node, m, code);
-    pl__actor_gauge(a);
 }
 
 static void failed(struct pl_actor *a, int rc)
@@ -146,10 +147,49 @@ static int handle(struct pl_actor *a, struct pl_msg *m)
     return rc;
 }
 
+/* Something ran from BEGAN_US until now: the clock is read again. TYPE: the message, or what else it was. */
+static void count_run(struct pl_actor *a, uint64_t began_us, const char *type)
+{
+    struct pl_node *n = a->node;
+    pl__node_tick(n);
+    uint64_t us = n->now_us - began_us;
+    if (pl__work_run(&a->work, n->now_us, us, a->cls->may_block))
+        pl_log_write(n->opts.log, PL_LOG_WARN, a->route->name, "slow handler",
+                     "type=%s run_us=%llu slow=%llu", type, (unsigned long long)us,
+                     (unsigned long long)a->work.slow);
+}
+
+static void note_failure(struct pl_actor *a, int rc, const char *type)
+{
+    const struct pl_world *w = &a->node->opts.world;
+    a->work.error = -rc;
+    a->work.error_ms = w->wall_ms(w->self);
+    a->work.error_type = type;
+}
+
+/* M may be gone afterwards. */
+static int handle_timed(struct pl_actor *a, struct pl_msg *m)
+{
+    struct pl_node *n = a->node;
+    uint64_t began_us = n->now_us;
+    const char *type = m->type->name;
+    pl__work_wait(&a->work, began_us, began_us - m->queued_us);
+    a->work.handled++;
+    int rc = handle(a, m);
+    if (rc < 0) note_failure(a, rc, type);
+    count_run(a, began_us, type);
+    return rc;
+}
+
 static int end_turn(struct pl_actor *a)
 {
-    int rc = a->cls->batch_end ? a->cls->batch_end(a, a->state) : 0;
-    return rc >= 0 && a->broken ? a->broken : rc;
+    if (!a->cls->batch_end) return a->broken;
+    uint64_t began_us = a->node->now_us;
+    int rc = a->cls->batch_end(a, a->state);
+    if (rc >= 0 && a->broken) rc = a->broken;
+    if (rc < 0) note_failure(a, rc, "batch_end");
+    count_run(a, began_us, "batch_end");
+    return rc;
 }
 
 size_t pl__actor_turn(struct pl_actor *a, size_t max)
@@ -165,14 +205,12 @@ size_t pl__actor_turn(struct pl_actor *a, size_t max)
         if (!m) break;
         a->turn--;
         done++;
-        pl__node_tick(n);
         if (m->deadline_ms <= n->now_ms)
             pl__dead(n, m, PL_E_DEADLINE_EXCEEDED);
         else
-            rc = handle(a, m);
+            rc = handle_timed(a, m);
     }
     if (rc >= 0 && a->turn == 0) rc = end_turn(a);
-    pl__actor_gauge(a);
     if (rc < 0)
         failed(a, rc);
     else if (pl__mailbox_count(&a->mailbox) || a->turn)

@@ -49,6 +49,8 @@ struct pl_actor_class {
     void (*stop)(struct pl_actor *self, void *state);     /* frees what the state owns, also after a failed start; may be NULL */
     uint32_t mailbox_limit; /* user lane; 0: 1024 */
     struct pl_restart_policy restart;
+    bool may_block; /* its handler is one model step, one commit, one tool's call: it is measured, never called slow. Others
+                     * are told in the log when a handler takes 5 ms, and counted as stalled from 50 ms on. */
 };
 
 /* Sends: takes *M (nulled always). M->env.to must be set (pl_send_to sets it). env.from is filled in. Never fails to

@@ -81,6 +81,9 @@ struct pl_loop {
 void pl__world_init(struct pl_loop *l);
 uint64_t pl__world_now_ms(void *self);
 
+/* process.c: what the system says of this process. */
+void pl__process_read(void *self, struct pl_process *out);
+
 /* hub.c, leaf.c, listener.c: the ways out; results as in struct pl_world. */
 int pl__hub_send(struct pl__port *p, const char *node, const void *bytes, size_t len);
 void pl__hub_forget(struct pl__port *p, const char *node);

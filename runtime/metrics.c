@@ -222,3 +222,38 @@ void pl_metrics_write(const struct pl_metrics *m, struct pl_buf *out)
         }
     }
 }
+
+static double share_of(const struct pl_histogram *h, double share)
+{
+    double want = share * (double)h->count, below = 0;
+    for (size_t i = 0; i < h->n && h->count; i++) {
+        double in = (double)h->buckets[i], from = i ? h->bounds[i - 1] : 0;
+        if (in > 0 && below + in >= want) return from + (h->bounds[i] - from) * (want - below) / in;
+        below += in;
+    }
+    return h->count && h->n ? h->bounds[h->n - 1] : 0;
+}
+
+static struct pl_figure figure_of(const struct family *f, const struct series *s)
+{
+    struct pl_figure out = {.name = f->name, .labels = s->labels, .kind = (enum pl_figure_kind)f->kind};
+    const struct pl_histogram *h = &s->as.histogram;
+    if (f->kind != HISTOGRAM) {
+        out.value = f->kind == COUNTER ? s->as.counter.value : s->as.gauge.value;
+        return out;
+    }
+    out.value = h->sum;
+    out.count = h->count;
+    out.p50 = share_of(h, 0.5);
+    out.p99 = share_of(h, 0.99);
+    return out;
+}
+
+void pl_metrics_each(const struct pl_metrics *m, void (*fn)(const struct pl_figure *f, void *arg), void *arg)
+{
+    for (const struct family *f = m->first; f; f = f->next)
+        for (const struct series *s = f->first; s; s = s->next) {
+            struct pl_figure one = figure_of(f, s);
+            fn(&one, arg);
+        }
+}

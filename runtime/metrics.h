@@ -27,6 +27,15 @@ void pl_histogram_observe(struct pl_histogram *h, double value);
 uint64_t pl_histogram_count(const struct pl_histogram *h);
 static inline void pl_counter_add(struct pl_counter *c, double n) { c->value += n; }
 static inline void pl_gauge_set(struct pl_gauge *g, double v) { g->value = v; }
+/* One number of a registry, for who shows it; strings are lent until the registry's next change. */
+struct pl_figure {
+    const char *name, *labels;
+    enum pl_figure_kind { PL_FIGURE_COUNTER, PL_FIGURE_GAUGE, PL_FIGURE_HISTOGRAM } kind;
+    double value;    /* of a histogram: the sum */
+    uint64_t count;  /* of a histogram */
+    double p50, p99; /* of a histogram: read off its buckets, straight lines within one; its last bound at most */
+};
+void pl_metrics_each(const struct pl_metrics *m, void (*fn)(const struct pl_figure *f, void *arg), void *arg);
 /* Appends the whole registry as text, families in order of creation. */
 void pl_metrics_write(const struct pl_metrics *m, struct pl_buf *out);
 

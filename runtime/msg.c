@@ -32,6 +32,7 @@ static struct pl_msg *blank(const struct pl_type *type)
     m->body = NULL;
     m->deadline_ms = PL_NO_DEADLINE;
     m->arena = (struct pl_arena){0};
+    m->queued_us = 0;
     m->next = m->origin = NULL;
     return m;
 }

@@ -22,6 +22,7 @@ struct pl_msg {
     void *body;             /* struct of `type`, in the arena */
     uint64_t deadline_ms;   /* on the node's monotonic clock; PL_NO_DEADLINE */
     struct pl_arena arena;
+    uint64_t queued_us;     /* when a mailbox took it */
     struct pl_msg *next;    /* used by the mailbox that holds it */
     struct pl_msg *origin;  /* of a message that was passed on: whose body and strings it shows; else NULL */
 };

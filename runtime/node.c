@@ -65,7 +65,9 @@ int pl_node_create(const struct pl_node_opts *o, struct pl_node **out, struct pl
     }
     n->opts.hub = n->hub ? n->hub->name : NULL;
     add_metrics(n);
+    pl__letters_init(&n->letters, o->dead_letters, o->dead_letter_bytes);
     pl__node_tick(n);
+    n->start_ms = n->now_ms;
     *out = n;
     return 0;
 }
@@ -93,6 +95,7 @@ void pl_node_destroy(struct pl_node **np)
     free(n->actors);
     free(n->peers);
     free(n->listeners);
+    pl__letters_finish(&n->letters);
     pl__routes_finish(&n->routes);
     pl__timers_finish(&n->timers);
     pl_metrics_destroy(&n->metrics);
@@ -102,8 +105,11 @@ void pl_node_destroy(struct pl_node **np)
 
 void pl__node_tick(struct pl_node *n)
 {
-    uint64_t now_ms = n->opts.world.now_ms(n->opts.world.self);
-    if (now_ms > n->now_ms) n->now_ms = now_ms;
+    const struct pl_world *w = &n->opts.world;
+    uint64_t now_us = w->now_us ? w->now_us(w->self) : w->now_ms(w->self) * 1000;
+    if (now_us <= n->now_us) return;
+    n->now_us = now_us;
+    n->now_ms = now_us / 1000;
 }
 
 void pl__node_fail(struct pl_node *n, int code, const char *what, const char *why)
@@ -129,6 +135,13 @@ static void actor_metrics(struct pl_actor *a)
         pl_metrics_gauge(m, "parlance_mailbox_high_water", "Most messages that ever waited.", labels);
     a->up = pl_metrics_gauge(m, "parlance_actor_up", "1 while the actor runs.", labels);
     a->restarts = pl_metrics_counter(m, "parlance_actor_restarts_total", "Restarts after a failure.", labels);
+    a->handled = pl_metrics_counter(m, "parlance_actor_messages_total", "Messages handled.", labels);
+    a->busy = pl_metrics_counter(m, "parlance_actor_busy_seconds_total", "Time inside handlers.", labels);
+    a->slow = pl_metrics_counter(m, "parlance_actor_slow_handlers_total",
+                                 "Handlers that took 5 ms or more, of actors that must not block.", labels);
+    a->stalls =
+        pl_metrics_counter(m, "parlance_actor_stalls_total",
+                           "Handlers that took 50 ms or more, of actors that must not block.", labels);
 }
 
 /* An actor's name is a label and a key: letters, digits, dot, dash, underline. */
@@ -441,6 +454,7 @@ bool pl_node_ready(const struct pl_node *n)
 
 struct pl_metrics *pl_node_metrics(struct pl_node *n)
 {
+    for (uint32_t i = 0; i < n->actors_count; i++) pl__actor_gauge(n->actors[i]);
     return n->metrics;
 }
 

@@ -19,11 +19,19 @@ struct pl_node;
 /* Whether the simulator makes a handler fail, and whether what it did beforehand happened. */
 enum pl_handler_fault { PL_HANDLER_SOUND, PL_HANDLER_FAILS_BEFORE, PL_HANDLER_FAILS_AFTER };
 
+/* What the system says of the process of a node; zero: not known. */
+struct pl_process {
+    uint64_t pid, rss_bytes, cpu_ms;
+    uint32_t open_files;
+};
+
 struct pl_world {
     void *self;
     uint64_t (*now_ms)(void *self);
     uint64_t (*wall_ms)(void *self);
+    uint64_t (*now_us)(void *self); /* the same clock as now_ms, finer; NULL: now_ms in thousands */
     uint64_t (*random)(void *self);
+    void (*process)(void *self, struct pl_process *out); /* NULL: not known */
     /* Bytes to a peer node, one frame, as pl_node_link_frame there gets them: 0, -PL_E_AGAIN (its queue is full), -PL_E_GONE (not connected). */
     int (*link_send)(void *self, const char *node, const void *bytes, size_t len);
     int (*net_send)(void *self, uint32_t listener, struct pl_bin peer, bool delimiter, const void *bytes, size_t len);
@@ -44,6 +52,8 @@ struct pl_node_opts {
     uint64_t incarnation;      /* of a leaf: given by who started it */
     uint32_t heartbeat_ms;     /* 0: 1000 */
     uint32_t heartbeat_timeout_ms; /* 0: 60000; a peer silent for so long is killed and restarted */
+    uint32_t dead_letters;      /* of the newest so many are remembered; 0: none */
+    size_t dead_letter_bytes;   /* of their messages, for a replay */
 };
 int pl_node_create(const struct pl_node_opts *o, struct pl_node **out, struct pl_err *err);
 void pl_node_destroy(struct pl_node **n); /* stops what still runs, in reverse order of start */
@@ -98,6 +108,7 @@ int pl_node_net_frame(struct pl_node *n, uint32_t listener, const struct pl_net_
                       bool malformed);
 bool pl_node_room(const struct pl_node *n, uint32_t listener);
 
+/* Lent for the node's life; what it says of actors is brought up to date by this call. */
 struct pl_metrics *pl_node_metrics(struct pl_node *n);
 const char *pl_node_name(const struct pl_node *n);
 /* Handled: by an actor here, or given to a link. What came over a link counts as sent here too. */

@@ -3,16 +3,20 @@
  *   node.c   the node's life and its run loop        actor.c  an actor's life and what its handlers may call
  *   post.c   where a message goes, dead letters      route.c  names, who is up, who wants to know
  *   link.c   peers: hello, heartbeats, children, outboxes
+ *   work.c   how long handlers take                  letters.c  dead letters that are remembered
+ *   watch.c  the actor that tells of all this
  *
  * Accounting: pl__post counts a message as sent; exactly one of pl__count_handled, pl__dead follows for each.
  * What is in flight is not counted but is what lies in mailboxes and outboxes, so the sum can be checked. */
 #ifndef PL_RUNTIME_NODE_INSIDE_H
 #define PL_RUNTIME_NODE_INSIDE_H
 
+#include "runtime/letters.h"
 #include "runtime/mailbox.h"
 #include "runtime/node.h"
 #include "runtime/supervisor.h"
 #include "runtime/timer.h"
+#include "runtime/work.h"
 #include "schemas/gen/runtime.h"
 
 enum {
@@ -73,8 +77,9 @@ struct pl_actor {
     uint32_t turn; /* messages left of the running turn */
     bool ready;
     struct pl_actor *ready_next;
+    struct pl__work work;
     struct pl_gauge *depth[PL__LANES], *high_water, *up;
-    struct pl_counter *restarts;
+    struct pl_counter *restarts, *handled, *busy, *slow, *stalls;
 };
 
 /* A peer node: STARTING -> UP <-> DOWN, -> FINAL (a child that is not started again). What is sent to a peer
@@ -110,7 +115,7 @@ struct pl_node {
     struct pl_node_opts opts;
     char name[PL__NAME_MAX + 1];
     struct pl_log silent;
-    uint64_t now_ms;
+    uint64_t now_ms, now_us, start_ms;
     struct pl_actor **actors;
     struct pl__peer **peers;
     struct pl__listener *listeners;
@@ -129,6 +134,7 @@ struct pl_node {
     struct pl_metrics *metrics;
     struct pl_counter *messages[4]; /* sent, handled, refused, dead */
     struct pl_counter *causes[PL_E_INTERNAL + 1];
+    struct pl__letters letters;
 };
 
 void pl__node_tick(struct pl_node *n);

@@ -78,9 +78,17 @@ static struct pl_msg *notice_of(const struct pl_msg *m, int code)
     return notice;
 }
 
+/* Of the runtime itself: timers, comings and goings, refusals. */
+static bool is_notice(const struct pl_msg *m)
+{
+    return strncmp(m->type->name, "sys.", 4) == 0 || strncmp(m->type->name, "node.", 5) == 0;
+}
+
 void pl__dead(struct pl_node *n, struct pl_msg *m, int code)
 {
     count_dead(n, code);
+    if (code != PL_E_OVERLOADED && !is_notice(m))
+        pl__letters_add(&n->letters, m, code, n->opts.world.wall_ms(n->opts.world.self));
     bool bug = code == PL_E_INVALID || code == PL_E_NOT_FOUND || code == PL_E_UNKNOWN_TYPE;
     enum pl_log_level level = bug ? PL_LOG_WARN : PL_LOG_DEBUG;
     pl_log_write(n->opts.log, level, "", "dead letter", "type=%s from=%.*s to=%.*s cause=%s", m->type->name,
@@ -124,6 +132,7 @@ static void to_mailbox(struct pl_actor *a, struct pl_msg *m, enum pl__lane lane)
         pl__dead(n, m, -rc);
         return;
     }
+    m->queued_us = n->now_us;
     pl__mailbox_push(&a->mailbox, lane, m);
     pl__actor_schedule(a);
 }
@@ -162,6 +171,7 @@ void pl__notify(struct pl_actor *a, struct pl_msg *m)
         pl__dead(n, m, PL_E_UNAVAILABLE);
         return;
     }
+    m->queued_us = n->now_us;
     pl__mailbox_push(&a->mailbox, PL__LANE_SYSTEM, m);
     pl__actor_schedule(a);
 }

@@ -265,4 +265,5 @@ const struct pl_actor_class pl_store_class = {
     .stop = store_stop,
     .mailbox_limit = 4096,
     .restart = PL_RESTART_DEFAULT,
+    .may_block = true,
 };

@@ -13,6 +13,11 @@ uint64_t pl__world_now_ms(void *self)
     return uv_hrtime() / 1000000;
 }
 
+static uint64_t now_us(void *self)
+{
+    return uv_hrtime() / 1000;
+}
+
 static uint64_t wall_ms(void *self)
 {
     struct timespec t;
@@ -82,7 +87,9 @@ struct pl_world pl_loop_world(struct pl_loop *l)
         .self = l,
         .now_ms = pl__world_now_ms,
         .wall_ms = wall_ms,
+        .now_us = now_us,
         .random = draw,
+        .process = pl__process_read,
         .link_send = link_send,
         .net_send = net_send,
         .child_start = child_start,

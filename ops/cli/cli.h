@@ -37,6 +37,7 @@ extern const struct cli_command cli_feedback_add, cli_feedback_list, cli_feedbac
 extern const struct cli_command cli_retrain_request, cli_retrain_status;
 extern const struct cli_command cli_keys_new, cli_keys_list, cli_keys_revoke;
 extern const struct cli_command cli_audit_list, cli_audit_verify;
+extern const struct cli_command cli_top, cli_letters_list, cli_letters_replay;
 extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench;
 
 /* Rows that many tables of options have. */
@@ -135,6 +136,19 @@ int cli_connect(const struct cli *c, bool admin, struct pl_client **out);
 /* One request and its answer; says what went wrong. */
 int cli_call(struct pl_client *client, const struct pl_type *type, const void *body,
              const struct pl_client_head *head, const struct pl_type *want, struct pl_reply *out);
+/* The whole of a command that is one question without paging: PRINT shows the answer for people; --json prints it. */
+int cli_ask(const struct cli *c, bool admin, const struct pl_type *type, const void *body,
+            const struct pl_client_head *head, const struct pl_type *want, void (*print)(const void *answer));
+/* A question that is asked again with the `next` of each page as its `after`, until a page has none. */
+struct cli_pages {
+    const struct pl_type *type, *want;
+    void *request;
+    bool *has_after; /* of REQUEST */
+    struct pl_str *after;
+    const struct pl_client_head *head;
+    struct pl_str (*take)(const void *page, void *arg); /* returns the page's `next` */
+};
+int cli_pages(struct pl_client *client, const struct cli_pages *p, void *arg);
 /* Exit code for an error of the client library, said on stderr. */
 int cli_client_error(int rc, const struct pl_err *err);
 
@@ -177,7 +191,7 @@ void cli_table_row(struct cli_table *t, ...); /* COLUMNS strings */
 void cli_table_print(struct cli_table *t);
 /* Local time of a wall clock in ms, "2000-01-01 12:00:00"; static buffers, 4 in rotation. */
 const char *cli_time(uint64_t ms);
-/* printf into one of 8 static buffers. */
+/* printf into one of 16 static buffers. */
 const char *cli_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- models (model.c) --- */

@@ -2,24 +2,6 @@
 #include <stdio.h>
 #include "ops/cli/cli.h"
 
-/* One request without paging; PRINT shows the answer for people. */
-static int ask(const struct cli *c, bool admin, const struct pl_type *type, const void *body,
-               const struct pl_client_head *head, const struct pl_type *want,
-               void (*print)(const void *answer))
-{
-    struct pl_client *client = NULL;
-    struct pl_reply r = {0};
-    int code = cli_connect(c, admin, &client);
-    if (!code) code = cli_call(client, type, body, head, want, &r);
-    if (!code && pl_config_bool(c->options, "json"))
-        cli_print_record(want, r.body, NULL, NULL);
-    else if (!code)
-        print(r.body);
-    pl_reply_finish(&r);
-    pl_client_destroy(&client);
-    return code;
-}
-
 /* --- feedback add --- */
 
 static void print_stored(const void *answer)
@@ -45,61 +27,55 @@ static int run_add(const struct cli *c)
     f.comment = pl_str_of(comment);
     f.has_correction = correction != NULL;
     f.correction = pl_str_of(correction);
-    return ask(c, false, &pl_feedback_add_type, &f, &head, &pl_feedback_stored_type, print_stored);
+    return cli_ask(c, false, &pl_feedback_add_type, &f, &head, &pl_feedback_stored_type, print_stored);
 }
 
 /* --- feedback list --- */
 
-static void add_row(const struct pl_feedback_row *f, bool json, bool first, struct cli_table *t)
+struct listing {
+    bool json, first;
+    struct cli_table table;
+};
+
+static void add_row(struct listing *l, const struct pl_feedback_row *f)
 {
-    if (json) {
-        printf("%s", first ? "" : ",");
+    if (l->json) {
+        printf("%s", l->first ? "" : ",");
         cli_print_record(&pl_feedback_row_type, f, NULL,
                          f->has_adapter_digest ? NULL : ",\"adapter_digest\":null");
         return;
     }
-    cli_table_row(t, cli_format("%llu", (unsigned long long)f->feedback), cli_time(f->created_ms),
+    cli_table_row(&l->table, cli_format("%llu", (unsigned long long)f->feedback), cli_time(f->created_ms),
                   cli_format("%u", f->stars), cli_format("%.*s", PL_STR_FMT(f->turn)),
                   cli_format("%.*s", PL_STR_FMT(f->user)), f->has_correction ? "yes" : "",
                   cli_format("%.60s", f->has_comment && f->comment.len ? f->comment.ptr : ""));
 }
 
-static int list_pages(struct pl_client *client, bool json, struct cli_table *t)
+static struct pl_str take_ratings(const void *answer, void *arg)
 {
-    struct pl_feedback_list q;
-    char after[1025] = "";
-    bool more = true, first = true;
-    int code = CLI_OK;
-    pl_feedback_list_type.init(&q);
-    while (more && !code) {
-        struct pl_reply r;
-        q.has_after = *after != 0;
-        q.after = pl_str_of(after);
-        code = cli_call(client, &pl_feedback_list_type, &q, NULL, &pl_feedback_listed_type, &r);
-        const struct pl_feedback_listed *page = code ? NULL : r.body;
-        for (uint32_t i = 0; page && i < page->feedback_count; i++, first = false)
-            add_row(&page->feedback[i], json, first, t);
-        more = page && page->next.len > 0;
-        if (more) snprintf(after, sizeof after, "%.*s", PL_STR_FMT(page->next));
-        pl_reply_finish(&r);
-    }
-    return code;
+    const struct pl_feedback_listed *page = answer;
+    struct listing *l = arg;
+    for (uint32_t i = 0; i < page->feedback_count; i++, l->first = false) add_row(l, &page->feedback[i]);
+    return page->next;
 }
 
 static int run_list(const struct cli *c)
 {
     struct pl_client *client = NULL;
-    struct cli_table t = {.columns = 7};
-    bool json = pl_config_bool(c->options, "json");
+    struct pl_feedback_list q;
+    struct listing l = {.json = pl_config_bool(c->options, "json"), .first = true, .table.columns = 7};
+    struct cli_pages pages = {
+        &pl_feedback_list_type, &pl_feedback_listed_type, &q, &q.has_after, &q.after, NULL, take_ratings};
     int code = cli_connect(c, true, &client);
     if (code) return code;
-    if (json)
+    pl_feedback_list_type.init(&q);
+    if (l.json)
         putchar('[');
     else
-        cli_table_row(&t, "NUMBER", "TIME", "STARS", "TURN", "USER", "CORRECTED", "COMMENT");
-    code = list_pages(client, json, &t);
-    if (json) puts("]");
-    cli_table_print(&t);
+        cli_table_row(&l.table, "NUMBER", "TIME", "STARS", "TURN", "USER", "CORRECTED", "COMMENT");
+    code = cli_pages(client, &pages, &l);
+    if (l.json) puts("]");
+    cli_table_print(&l.table);
     pl_client_destroy(&client);
     return code;
 }
@@ -123,7 +99,7 @@ static int run_stats(const struct cli *c)
 {
     struct pl_feedback_stats q;
     pl_feedback_stats_type.init(&q);
-    return ask(c, true, &pl_feedback_stats_type, &q, NULL, &pl_feedback_counted_type, print_counted);
+    return cli_ask(c, true, &pl_feedback_stats_type, &q, NULL, &pl_feedback_counted_type, print_counted);
 }
 
 /* --- retrain --- */
@@ -143,14 +119,14 @@ static int run_request(const struct cli *c)
     pl_retrain_request_type.init(&q);
     q.has_reason = reason != NULL;
     q.reason = pl_str_of(reason);
-    return ask(c, true, &pl_retrain_request_type, &q, NULL, &pl_retrain_state_type, print_state);
+    return cli_ask(c, true, &pl_retrain_request_type, &q, NULL, &pl_retrain_state_type, print_state);
 }
 
 static int run_status(const struct cli *c)
 {
     struct pl_retrain_status q;
     pl_retrain_status_type.init(&q);
-    return ask(c, true, &pl_retrain_status_type, &q, NULL, &pl_retrain_state_type, print_state);
+    return cli_ask(c, true, &pl_retrain_status_type, &q, NULL, &pl_retrain_state_type, print_state);
 }
 
 static const struct pl_option options[] = {CLI_COMMON, CLI_WAIT, CLI_END};

@@ -95,9 +95,9 @@ const char *cli_time(uint64_t ms)
 
 const char *cli_format(const char *fmt, ...)
 {
-    static char slots[8][512];
+    static char slots[16][512];
     static unsigned next;
-    char *slot = slots[next++ % 8];
+    char *slot = slots[next++ % 16];
     va_list args;
     va_start(args, fmt);
     vsnprintf(slot, sizeof slots[0], fmt, args);

@@ -4,69 +4,58 @@
 
 enum { PAGE = 100, TURNS_PAGE = 16 /* a turn may have megabytes */ };
 
-/* Keeps the `next` of a page where it outlives the page. False: that was the last. */
-static bool keep_next(char *after, size_t size, struct pl_str next)
-{
-    snprintf(after, size, "%.*s", PL_STR_FMT(next));
-    return next.len > 0;
-}
+/* What a page's rows are for. */
+struct listing {
+    bool json, first;
+    struct cli_table table;
+    void (*turn)(const struct pl_turn_row *t, bool first); /* of turns: shows one */
+};
 
 /* --- list --- */
 
-static void add_session(const struct pl_session_row *s, bool json, bool first, struct cli_table *t)
+static void add_session(struct listing *l, const struct pl_session_row *s)
 {
-    if (json) {
-        printf("%s", first ? "" : ",");
+    if (l->json) {
+        printf("%s", l->first ? "" : ",");
         cli_print_record(&pl_session_row_type, s, NULL, NULL);
         return;
     }
-    cli_table_row(t, cli_format("%.*s", PL_STR_FMT(s->session)), cli_format("%.*s", PL_STR_FMT(s->user)),
-                  cli_format("%u", s->turns), cli_time(s->created_ms), cli_time(s->updated_ms));
+    cli_table_row(&l->table, cli_format("%.*s", PL_STR_FMT(s->session)),
+                  cli_format("%.*s", PL_STR_FMT(s->user)), cli_format("%u", s->turns),
+                  cli_time(s->created_ms), cli_time(s->updated_ms));
 }
 
-static int list_pages(struct pl_client *client, bool json, struct cli_table *t)
+static struct pl_str take_sessions(const void *answer, void *arg)
 {
-    struct pl_sessions_list q;
-    char after[1025] = "";
-    bool more = true, first = true;
-    int code = CLI_OK;
-    pl_sessions_list_type.init(&q);
-    q.limit = PAGE;
-    while (more && !code) {
-        struct pl_reply r;
-        q.has_after = *after != 0;
-        q.after = pl_str_of(after);
-        code = cli_call(client, &pl_sessions_list_type, &q, NULL, &pl_sessions_listed_type, &r);
-        const struct pl_sessions_listed *page = code ? NULL : r.body;
-        for (uint32_t i = 0; page && i < page->sessions_count; i++, first = false)
-            add_session(&page->sessions[i], json, first, t);
-        more = page && keep_next(after, sizeof after, page->next);
-        pl_reply_finish(&r);
-    }
-    return code;
+    const struct pl_sessions_listed *page = answer;
+    struct listing *l = arg;
+    for (uint32_t i = 0; i < page->sessions_count; i++, l->first = false) add_session(l, &page->sessions[i]);
+    return page->next;
 }
 
 static int run_list(const struct cli *c)
 {
     struct pl_client *client = NULL;
-    struct cli_table t = {.columns = 5};
-    bool json = pl_config_bool(c->options, "json");
+    struct pl_sessions_list q;
+    struct listing l = {.json = pl_config_bool(c->options, "json"), .first = true, .table.columns = 5};
+    struct cli_pages pages = {
+        &pl_sessions_list_type, &pl_sessions_listed_type, &q, &q.has_after, &q.after, NULL, take_sessions};
     int code = cli_connect(c, true, &client);
     if (code) return code;
-    if (json)
+    pl_sessions_list_type.init(&q);
+    q.limit = PAGE;
+    if (l.json)
         putchar('[');
     else
-        cli_table_row(&t, "SESSION", "USER", "TURNS", "CREATED", "UPDATED");
-    code = list_pages(client, json, &t);
-    if (json) puts("]");
-    cli_table_print(&t);
+        cli_table_row(&l.table, "SESSION", "USER", "TURNS", "CREATED", "UPDATED");
+    code = cli_pages(client, &pages, &l);
+    if (l.json) puts("]");
+    cli_table_print(&l.table);
     pl_client_destroy(&client);
     return code;
 }
 
 /* --- show and export --- */
-
-typedef void (*turn_fn)(const struct pl_turn_row *t, bool first);
 
 static void export_turn(const struct pl_turn_row *t, bool first)
 {
@@ -90,33 +79,26 @@ static void show_turn(const struct pl_turn_row *t, bool first)
     printf("answer: %.*s\n", PL_STR_FMT(t->text));
 }
 
-static int each_turn(struct pl_client *client, const char *session, turn_fn fn)
+static struct pl_str take_turns(const void *answer, void *arg)
 {
-    struct pl_sessions_show q;
-    struct pl_client_head head = {.session = session};
-    char after[1025] = "";
-    bool more = true, first = true;
-    int code = CLI_OK;
-    pl_sessions_show_type.init(&q);
-    q.limit = TURNS_PAGE;
-    while (more && !code) {
-        struct pl_reply r;
-        q.has_after = *after != 0;
-        q.after = pl_str_of(after);
-        code = cli_call(client, &pl_sessions_show_type, &q, &head, &pl_sessions_shown_type, &r);
-        const struct pl_sessions_shown *page = code ? NULL : r.body;
-        for (uint32_t i = 0; page && i < page->turns_count; i++, first = false) fn(&page->turns[i], first);
-        more = page && keep_next(after, sizeof after, page->next);
-        pl_reply_finish(&r);
-    }
-    return code;
+    const struct pl_sessions_shown *page = answer;
+    struct listing *l = arg;
+    for (uint32_t i = 0; i < page->turns_count; i++, l->first = false) l->turn(&page->turns[i], l->first);
+    return page->next;
 }
 
-static int turns_of(const struct cli *c, turn_fn fn)
+static int turns_of(const struct cli *c, void (*turn)(const struct pl_turn_row *t, bool first))
 {
     struct pl_client *client = NULL;
+    struct pl_sessions_show q;
+    struct pl_client_head head = {.session = c->n_words ? c->words[0] : NULL};
+    struct listing l = {.first = true, .turn = turn};
+    struct cli_pages pages = {
+        &pl_sessions_show_type, &pl_sessions_shown_type, &q, &q.has_after, &q.after, &head, take_turns};
     int code = cli_connect(c, true, &client);
-    if (!code) code = each_turn(client, c->n_words ? c->words[0] : NULL, fn);
+    pl_sessions_show_type.init(&q);
+    q.limit = TURNS_PAGE;
+    if (!code) code = cli_pages(client, &pages, &l);
     pl_client_destroy(&client);
     return code;
 }

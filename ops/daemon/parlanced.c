@@ -134,6 +134,7 @@ static int place_all(struct daemon *d, struct pl_err *err)
         for (uint32_t i = 0; i < d->service.n_tools && !rc; i++)
             rc = place(d, d->service.tool_names[i], where, err);
     }
+    if (!rc) rc = pl_watch_add(d->node, err);
     return rc ? rc : pl_service_add(&d->service, d->node, "frontdoor", err);
 }
 
@@ -203,7 +204,11 @@ static int serve(struct daemon *d, struct pl_err *err)
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
     rc = pl_loop_create(d->zmq, &d->loop, err);
     if (rc) return rc;
-    struct pl_node_opts o = {.name = "service", .world = pl_loop_world(d->loop), .log = &d->service.log};
+    struct pl_node_opts o = {.name = "service",
+                             .world = pl_loop_world(d->loop),
+                             .log = &d->service.log,
+                             .dead_letters = PL_LETTERS,
+                             .dead_letter_bytes = PL_LETTERS_BYTES};
     rc = pl_node_create(&o, &d->node, err);
     if (!rc) pl_loop_attach(d->loop, d->node);
     if (!rc) rc = open_hubs(d, err);

@@ -242,9 +242,12 @@ int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *
                              .world = pl_loop_world(loop),
                              .log = &s->log,
                              .hub = "service",
-                             .incarnation = incarnation};
+                             .incarnation = incarnation,
+                             .dead_letters = PL_LETTERS,
+                             .dead_letter_bytes = PL_LETTERS_BYTES};
     rc = pl_node_create(&o, &node, err);
     if (!rc) rc = pl_service_add(s, node, actor, err);
+    if (!rc) rc = pl_watch_add(node, err);
     if (!rc) {
         pl_loop_attach(loop, node);
         rc = pl_node_start(node, err);

@@ -8,8 +8,10 @@
 #include "runtime/loop.h"
 #include "runtime/node.h"
 #include "runtime/store.h"
+#include "runtime/watch.h"
 
-enum { PL_TOOLS_MAX = 16, PL_PATH_MAX = 1024 };
+/* What each node remembers of its dead letters. */
+enum { PL_TOOLS_MAX = 16, PL_PATH_MAX = 1024, PL_LETTERS = 1024, PL_LETTERS_BYTES = 8 << 20 };
 
 struct pl_service {
     const struct pl_config *config;

@@ -208,3 +208,159 @@ static const struct pl_shape pl__retrain_state_shape = {
     offsetof(struct pl_retrain_state, unknown), offsetof(struct pl_retrain_state, unknown_count),
 };
 TYPE(retrain_state, "retrain.state", PL_T_RETRAIN_STATE, PL_EDGE_OUT)
+
+/* node_row */
+static const struct pl_field fields_node_row[] = {
+    {.name = "node", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_node_row, node), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "up", .name_len = 2, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_node_row, up)},
+    {.name = "pid", .name_len = 3, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, pid), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "rss_bytes", .name_len = 9, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, rss_bytes), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "cpu_ms", .name_len = 6, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, cpu_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "open_files", .name_len = 10, .form = PL_FORM_U32, .at = offsetof(struct pl_node_row, open_files), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}, .initial = {.u = 0ULL}},
+    {.name = "up_ms", .name_len = 5, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, up_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "restarts", .name_len = 8, .form = PL_FORM_U32, .at = offsetof(struct pl_node_row, restarts), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}, .initial = {.u = 0ULL}},
+    {.name = "sent", .name_len = 4, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, sent), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "handled", .name_len = 7, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, handled), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "refused", .name_len = 7, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, refused), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "dead", .name_len = 4, .form = PL_FORM_U64, .at = offsetof(struct pl_node_row, dead), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+};
+const struct pl_shape pl__node_row_shape = {
+    fields_node_row, 12, sizeof(struct pl_node_row),
+    offsetof(struct pl_node_row, unknown), offsetof(struct pl_node_row, unknown_count),
+};
+TYPE(node_row, "node_row", PL_T_NODE_ROW, PL_EDGE_NONE)
+
+/* actor_row */
+static const char *const words_actor_row_state[] = {"new", "up", "waiting", "down", "stopped"};
+_Static_assert(sizeof(enum pl_actor_row_state) == 4, "an enum is read and written as 32 bits");
+const char *pl_actor_row_state_name(enum pl_actor_row_state value)
+{
+    return (uint32_t)value < 5 ? words_actor_row_state[value] : "";
+}
+static const struct pl_field fields_actor_row[] = {
+    {.name = "actor", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, actor), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "node", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, node), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "state", .name_len = 5, .form = PL_FORM_ENUM, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, state), .words = words_actor_row_state, .words_count = 5},
+    {.name = "mailbox", .name_len = 7, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, mailbox), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "mailbox_system", .name_len = 14, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, mailbox_system), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "limit", .name_len = 5, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, limit), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "high_water", .name_len = 10, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, high_water), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "handled", .name_len = 7, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, handled), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "restarts", .name_len = 8, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, restarts), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "wait_p50_us", .name_len = 11, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, wait_p50_us), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "wait_p99_us", .name_len = 11, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, wait_p99_us), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "run_p50_us", .name_len = 10, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, run_p50_us), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "run_p99_us", .name_len = 10, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, run_p99_us), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "slow", .name_len = 4, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, slow), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "stalls", .name_len = 6, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_actor_row, stalls), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "last_error", .name_len = 10, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_actor_row, last_error), .has_at = offsetof(struct pl_actor_row, has_last_error), .min = {.u = 0ULL}, .max = {.u = 192ULL}},
+    {.name = "last_error_ms", .name_len = 13, .form = PL_FORM_U64, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_actor_row, last_error_ms), .has_at = offsetof(struct pl_actor_row, has_last_error_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "message", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_actor_row, message), .has_at = offsetof(struct pl_actor_row, has_message), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "message_age_us", .name_len = 14, .form = PL_FORM_U64, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_actor_row, message_age_us), .has_at = offsetof(struct pl_actor_row, has_message_age_us), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+const struct pl_shape pl__actor_row_shape = {
+    fields_actor_row, 19, sizeof(struct pl_actor_row),
+    offsetof(struct pl_actor_row, unknown), offsetof(struct pl_actor_row, unknown_count),
+};
+TYPE(actor_row, "actor_row", PL_T_ACTOR_ROW, PL_EDGE_NONE)
+
+/* figure_row */
+static const char *const words_figure_row_kind[] = {"counter", "gauge", "histogram"};
+_Static_assert(sizeof(enum pl_figure_row_kind) == 4, "an enum is read and written as 32 bits");
+const char *pl_figure_row_kind_name(enum pl_figure_row_kind value)
+{
+    return (uint32_t)value < 3 ? words_figure_row_kind[value] : "";
+}
+static const struct pl_field fields_figure_row[] = {
+    {.name = "name", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_figure_row, name), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "labels", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_figure_row, labels), .min = {.u = 0ULL}, .max = {.u = 512ULL}},
+    {.name = "node", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_figure_row, node), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "kind", .name_len = 4, .form = PL_FORM_ENUM, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_figure_row, kind), .words = words_figure_row_kind, .words_count = 3},
+    {.name = "value", .name_len = 5, .form = PL_FORM_F64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_figure_row, value), .min = {.f = -HUGE_VAL}, .max = {.f = HUGE_VAL}},
+    {.name = "count", .name_len = 5, .form = PL_FORM_U64, .at = offsetof(struct pl_figure_row, count), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
+    {.name = "p50", .name_len = 3, .form = PL_FORM_F64, .at = offsetof(struct pl_figure_row, p50), .min = {.f = -HUGE_VAL}, .max = {.f = HUGE_VAL}, .initial = {.f = 0.0}},
+    {.name = "p99", .name_len = 3, .form = PL_FORM_F64, .at = offsetof(struct pl_figure_row, p99), .min = {.f = -HUGE_VAL}, .max = {.f = HUGE_VAL}, .initial = {.f = 0.0}},
+};
+const struct pl_shape pl__figure_row_shape = {
+    fields_figure_row, 8, sizeof(struct pl_figure_row),
+    offsetof(struct pl_figure_row, unknown), offsetof(struct pl_figure_row, unknown_count),
+};
+TYPE(figure_row, "figure_row", PL_T_FIGURE_ROW, PL_EDGE_NONE)
+
+/* node.top */
+static const struct pl_shape pl__node_top_shape = {
+    NULL, 0, sizeof(struct pl_node_top),
+    offsetof(struct pl_node_top, unknown), offsetof(struct pl_node_top, unknown_count),
+};
+TYPE(node_top, "node.top", PL_T_NODE_TOP, PL_EDGE_ADMIN)
+
+/* node.state */
+static const struct pl_field fields_node_state[] = {
+    {.name = "at_ms", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_node_state, at_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "nodes", .name_len = 5, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_node_state, nodes), .count_at = offsetof(struct pl_node_state, nodes_count), .max_items = 64, .part = &pl__node_row_shape},
+    {.name = "actors", .name_len = 6, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_node_state, actors), .count_at = offsetof(struct pl_node_state, actors_count), .max_items = 512, .part = &pl__actor_row_shape},
+    {.name = "figures", .name_len = 7, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_node_state, figures), .count_at = offsetof(struct pl_node_state, figures_count), .max_items = 16384, .part = &pl__figure_row_shape},
+};
+static const struct pl_shape pl__node_state_shape = {
+    fields_node_state, 4, sizeof(struct pl_node_state),
+    offsetof(struct pl_node_state, unknown), offsetof(struct pl_node_state, unknown_count),
+};
+TYPE(node_state, "node.state", PL_T_NODE_STATE, PL_EDGE_OUT)
+
+/* letter_row */
+static const struct pl_field fields_letter_row[] = {
+    {.name = "letter", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, letter), .min = {.u = 0ULL}, .max = {.u = 96ULL}},
+    {.name = "at_ms", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, at_ms), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "cause", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, cause), .min = {.u = 0ULL}, .max = {.u = 32ULL}},
+    {.name = "type", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, type), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "from", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, from), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "to", .name_len = 2, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, to), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "trace", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_letter_row, trace), .has_at = offsetof(struct pl_letter_row, has_trace), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "bytes", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, bytes), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "kept", .name_len = 4, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letter_row, kept)},
+    {.name = "replayed", .name_len = 8, .form = PL_FORM_BOOL, .at = offsetof(struct pl_letter_row, replayed), .initial = {.u = 0ULL}},
+};
+const struct pl_shape pl__letter_row_shape = {
+    fields_letter_row, 10, sizeof(struct pl_letter_row),
+    offsetof(struct pl_letter_row, unknown), offsetof(struct pl_letter_row, unknown_count),
+};
+TYPE(letter_row, "letter_row", PL_T_LETTER_ROW, PL_EDGE_NONE)
+
+/* letters.list */
+static const struct pl_shape pl__letters_list_shape = {
+    NULL, 0, sizeof(struct pl_letters_list),
+    offsetof(struct pl_letters_list, unknown), offsetof(struct pl_letters_list, unknown_count),
+};
+TYPE(letters_list, "letters.list", PL_T_LETTERS_LIST, PL_EDGE_ADMIN)
+
+/* letters.listed */
+static const struct pl_field fields_letters_listed[] = {
+    {.name = "total", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letters_listed, total), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "letters", .name_len = 7, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_letters_listed, letters), .count_at = offsetof(struct pl_letters_listed, letters_count), .max_items = 16384, .part = &pl__letter_row_shape},
+};
+static const struct pl_shape pl__letters_listed_shape = {
+    fields_letters_listed, 2, sizeof(struct pl_letters_listed),
+    offsetof(struct pl_letters_listed, unknown), offsetof(struct pl_letters_listed, unknown_count),
+};
+TYPE(letters_listed, "letters.listed", PL_T_LETTERS_LISTED, PL_EDGE_OUT)
+
+/* letters.replay */
+static const struct pl_field fields_letters_replay[] = {
+    {.name = "letter", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letters_replay, letter), .min = {.u = 1ULL}, .max = {.u = 96ULL}},
+};
+static const struct pl_shape pl__letters_replay_shape = {
+    fields_letters_replay, 1, sizeof(struct pl_letters_replay),
+    offsetof(struct pl_letters_replay, unknown), offsetof(struct pl_letters_replay, unknown_count),
+};
+TYPE(letters_replay, "letters.replay", PL_T_LETTERS_REPLAY, PL_EDGE_ADMIN)
+
+/* letters.replayed */
+static const struct pl_field fields_letters_replayed[] = {
+    {.name = "letter", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letters_replayed, letter), .min = {.u = 0ULL}, .max = {.u = 96ULL}},
+    {.name = "to", .name_len = 2, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_letters_replayed, to), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+};
+static const struct pl_shape pl__letters_replayed_shape = {
+    fields_letters_replayed, 2, sizeof(struct pl_letters_replayed),
+    offsetof(struct pl_letters_replayed, unknown), offsetof(struct pl_letters_replayed, unknown_count),
+};
+TYPE(letters_replayed, "letters.replayed", PL_T_LETTERS_REPLAYED, PL_EDGE_OUT)

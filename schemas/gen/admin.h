@@ -199,4 +199,149 @@ struct pl_retrain_state {
 };
 extern const struct pl_type pl_retrain_state_type;
 
+/* node_row: A node: a process, or a thread of one, with its actors. */
+struct pl_node_row {
+    struct pl_str node; /* Name; at most 64 bytes */
+    bool up; /* False: it is down, or said nothing within half a second; the rest is then empty */
+    uint64_t pid; /* Its process; 0: not known; default 0 */
+    uint64_t rss_bytes; /* Memory of its process; default 0 */
+    uint64_t cpu_ms; /* Processor time of its process; in ms; default 0 */
+    uint32_t open_files; /* File descriptors of its process; default 0 */
+    uint64_t up_ms; /* Since its start; in ms; default 0 */
+    uint32_t restarts; /* Of the child that it is; default 0 */
+    uint64_t sent; /* Messages: sent = handled + refused + dead + in flight; default 0 */
+    uint64_t handled; /* Messages; default 0 */
+    uint64_t refused; /* Messages that met a full mailbox; default 0 */
+    uint64_t dead; /* Dead letters; default 0 */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_node_row_type;
+extern const struct pl_shape pl__node_row_shape;
+
+enum pl_actor_row_state { PL_ACTOR_ROW_STATE_NEW, PL_ACTOR_ROW_STATE_UP, PL_ACTOR_ROW_STATE_WAITING, PL_ACTOR_ROW_STATE_DOWN, PL_ACTOR_ROW_STATE_STOPPED };
+const char *pl_actor_row_state_name(enum pl_actor_row_state value);
+/* actor_row: An actor. Times are of the last 10 to 20 seconds, exact to a quarter. */
+struct pl_actor_row {
+    struct pl_str actor; /* Name; at most 64 bytes */
+    struct pl_str node; /* Where it lives; at most 64 bytes */
+    enum pl_actor_row_state state; /* waiting: for its restart; one of new, up, waiting, down, stopped */
+    uint32_t mailbox; /* Messages that wait in the user lane */
+    uint32_t mailbox_system; /* Messages that wait in the system lane */
+    uint32_t limit; /* Of the user lane */
+    uint32_t high_water; /* Most messages that ever waited */
+    uint64_t handled; /* Messages */
+    uint64_t restarts; /* After failures */
+    uint64_t wait_p50_us; /* From arrival to handler; in us */
+    uint64_t wait_p99_us; /* The same; in us */
+    uint64_t run_p50_us; /* Of its handlers; in us */
+    uint64_t run_p99_us; /* The same; in us */
+    uint64_t slow; /* Handlers that took 5 ms or more; always 0 of an actor that may block */
+    uint64_t stalls; /* Of these, handlers that took 50 ms or more */
+    bool has_last_error;
+    struct pl_str last_error; /* Code of its last failure and the message that it failed on; at most 192 bytes */
+    bool has_last_error_ms;
+    uint64_t last_error_ms; /* Wall clock of it; in ms */
+    bool has_message;
+    struct pl_str message; /* Type of the message that is next; at most 64 bytes */
+    bool has_message_age_us;
+    uint64_t message_age_us; /* How long it waits already; in us */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_actor_row_type;
+extern const struct pl_shape pl__actor_row_shape;
+
+enum pl_figure_row_kind { PL_FIGURE_ROW_KIND_COUNTER, PL_FIGURE_ROW_KIND_GAUGE, PL_FIGURE_ROW_KIND_HISTOGRAM };
+const char *pl_figure_row_kind_name(enum pl_figure_row_kind value);
+/* figure_row: A number of /metrics. */
+struct pl_figure_row {
+    struct pl_str name; /* As in /metrics; at most 128 bytes */
+    struct pl_str labels; /* As in /metrics; may be empty; at most 512 bytes */
+    struct pl_str node; /* Whose; at most 64 bytes */
+    enum pl_figure_row_kind kind; /* What it is; one of counter, gauge, histogram */
+    double value; /* Of a histogram the sum */
+    uint64_t count; /* Of a histogram: what was observed; default 0 */
+    double p50; /* Of a histogram, within its buckets; default 0 */
+    double p99; /* The same; default 0 */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_figure_row_type;
+extern const struct pl_shape pl__figure_row_shape;
+
+/* node.top: What every node of the service is doing. */
+struct pl_node_top {
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_node_top_type;
+
+/* node.state: Nodes, actors and numbers at one moment. */
+struct pl_node_state {
+    uint64_t at_ms; /* Wall clock; in ms */
+    struct pl_node_row *nodes; /* The service first; at most 64 items */
+    uint32_t nodes_count;
+    struct pl_actor_row *actors; /* Of all nodes; at most 512 items */
+    uint32_t actors_count;
+    struct pl_figure_row *figures; /* Of all nodes; at most 16384 items */
+    uint32_t figures_count;
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_node_state_type;
+
+/* letter_row: A dead letter; its text is kept in memory for a replay, and never shown. */
+struct pl_letter_row {
+    struct pl_str letter; /* Its name: node and number; at most 96 bytes */
+    uint64_t at_ms; /* Wall clock of its death; in ms */
+    struct pl_str cause; /* Error code; at most 32 bytes */
+    struct pl_str type; /* Of the message; at most 64 bytes */
+    struct pl_str from; /* Sender; at most 64 bytes */
+    struct pl_str to; /* Receiver; at most 64 bytes */
+    bool has_trace;
+    struct pl_str trace; /* W3C traceparent; at most 64 bytes */
+    uint64_t bytes; /* Memory that it takes */
+    bool kept; /* False: too large or too old to be replayed */
+    bool replayed; /* It was sent again; default false */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_letter_row_type;
+extern const struct pl_shape pl__letter_row_shape;
+
+/* letters.list: Dead letters of all nodes: the newest 1,024 of each. */
+struct pl_letters_list {
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_letters_list_type;
+
+/* letters.listed: Dead letters, oldest first. */
+struct pl_letters_listed {
+    uint64_t total; /* Since the nodes' start, also those that are no longer listed */
+    struct pl_letter_row *letters; /* Rows; at most 16384 items */
+    uint32_t letters_count;
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_letters_listed_type;
+
+/* letters.replay: Send a dead letter again to its receiver, once, with no deadline. */
+struct pl_letters_replay {
+    struct pl_str letter; /* Its name; 1 to 96 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_letters_replay_type;
+
+/* letters.replayed: It was sent again; what becomes of it is told like of any message. */
+struct pl_letters_replayed {
+    struct pl_str letter; /* Its name; at most 96 bytes */
+    struct pl_str to; /* Receiver; at most 64 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_letters_replayed_type;
+
 #endif

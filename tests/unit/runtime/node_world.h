@@ -93,6 +93,8 @@ static inline struct pl_node *node_at(size_t i, const char *name, const char *hu
                              .hub = hub,
                              .incarnation = incarnation,
                              .codec_always = codec,
+                             .dead_letters = 4,
+                             .dead_letter_bytes = 64 << 10,
                              .world = {.self = names[i],
                                        .now_ms = now_ms,
                                        .random = chance,

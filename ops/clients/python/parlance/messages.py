@@ -773,6 +773,228 @@ class RetrainState(Record):
     unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
 
 
+@dataclass
+class NodeTop(Record):
+    """What every node of the service is doing."""
+
+    NAME: ClassVar[str] = 'node.top'
+    EDGE: ClassVar[str] = 'admin'
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class NodeRow(Record):
+    """A node: a process, or a thread of one, with its actors."""
+
+    NAME: ClassVar[str] = 'node_row'
+    EDGE: ClassVar[str] = ''
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('node', 'node', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('up', 'up', 'bool', False, True, False, None, None, 0, False, (), None),
+        _Field('pid', 'pid', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('rss_bytes', 'rss_bytes', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('cpu_ms', 'cpu_ms', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('open_files', 'open_files', 'u32', False, False, False, 0, 4294967295, 0, False, (), None),
+        _Field('up_ms', 'up_ms', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('restarts', 'restarts', 'u32', False, False, False, 0, 4294967295, 0, False, (), None),
+        _Field('sent', 'sent', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('handled', 'handled', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('refused', 'refused', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('dead', 'dead', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+    )
+    node: str  # Name; at most 64 bytes
+    up: bool  # False: it is down, or said nothing within half a second; the rest is then empty
+    pid: int = 0  # Its process; 0: not known; default 0
+    rss_bytes: int = 0  # Memory of its process; default 0
+    cpu_ms: int = 0  # Processor time of its process; in ms; default 0
+    open_files: int = 0  # File descriptors of its process; default 0
+    up_ms: int = 0  # Since its start; in ms; default 0
+    restarts: int = 0  # Of the child that it is; default 0
+    sent: int = 0  # Messages: sent = handled + refused + dead + in flight; default 0
+    handled: int = 0  # Messages; default 0
+    refused: int = 0  # Messages that met a full mailbox; default 0
+    dead: int = 0  # Dead letters; default 0
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class ActorRow(Record):
+    """An actor. Times are of the last 10 to 20 seconds, exact to a quarter."""
+
+    NAME: ClassVar[str] = 'actor_row'
+    EDGE: ClassVar[str] = ''
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('actor', 'actor', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('node', 'node', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('state', 'state', 'enum', False, True, False, None, None, 0, False, ('new', 'up', 'waiting', 'down', 'stopped'), None),
+        _Field('mailbox', 'mailbox', 'u32', False, True, False, 0, 4294967295, 0, False, (), None),
+        _Field('mailbox_system', 'mailbox_system', 'u32', False, True, False, 0, 4294967295, 0, False, (), None),
+        _Field('limit', 'limit', 'u32', False, True, False, 0, 4294967295, 0, False, (), None),
+        _Field('high_water', 'high_water', 'u32', False, True, False, 0, 4294967295, 0, False, (), None),
+        _Field('handled', 'handled', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('restarts', 'restarts', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('wait_p50_us', 'wait_p50_us', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('wait_p99_us', 'wait_p99_us', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('run_p50_us', 'run_p50_us', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('run_p99_us', 'run_p99_us', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('slow', 'slow', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('stalls', 'stalls', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('last_error', 'last_error', 'str', False, False, True, 0, 192, 0, False, (), None),
+        _Field('last_error_ms', 'last_error_ms', 'u64', False, False, True, 0, 18446744073709551615, 0, False, (), None),
+        _Field('message', 'message', 'str', False, False, True, 0, 64, 0, False, (), None),
+        _Field('message_age_us', 'message_age_us', 'u64', False, False, True, 0, 18446744073709551615, 0, False, (), None),
+    )
+    actor: str  # Name; at most 64 bytes
+    node: str  # Where it lives; at most 64 bytes
+    state: str  # waiting: for its restart; one of new, up, waiting, down, stopped
+    mailbox: int  # Messages that wait in the user lane
+    mailbox_system: int  # Messages that wait in the system lane
+    limit: int  # Of the user lane
+    high_water: int  # Most messages that ever waited
+    handled: int  # Messages
+    restarts: int  # After failures
+    wait_p50_us: int  # From arrival to handler; in us
+    wait_p99_us: int  # The same; in us
+    run_p50_us: int  # Of its handlers; in us
+    run_p99_us: int  # The same; in us
+    slow: int  # Handlers that took 5 ms or more; always 0 of an actor that may block
+    stalls: int  # Of these, handlers that took 50 ms or more
+    last_error: Optional[str] = None  # Code of its last failure and the message that it failed on; at most 192 bytes
+    last_error_ms: Optional[int] = None  # Wall clock of it; in ms
+    message: Optional[str] = None  # Type of the message that is next; at most 64 bytes
+    message_age_us: Optional[int] = None  # How long it waits already; in us
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class FigureRow(Record):
+    """A number of /metrics."""
+
+    NAME: ClassVar[str] = 'figure_row'
+    EDGE: ClassVar[str] = ''
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('name', 'name', 'str', False, True, False, 0, 128, 0, False, (), None),
+        _Field('labels', 'labels', 'str', False, True, False, 0, 512, 0, False, (), None),
+        _Field('node', 'node', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('kind', 'kind', 'enum', False, True, False, None, None, 0, False, ('counter', 'gauge', 'histogram'), None),
+        _Field('value', 'value', 'f64', False, True, False, None, None, 0, False, (), None),
+        _Field('count', 'count', 'u64', False, False, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('p50', 'p50', 'f64', False, False, False, None, None, 0, False, (), None),
+        _Field('p99', 'p99', 'f64', False, False, False, None, None, 0, False, (), None),
+    )
+    name: str  # As in /metrics; at most 128 bytes
+    labels: str  # As in /metrics; may be empty; at most 512 bytes
+    node: str  # Whose; at most 64 bytes
+    kind: str  # What it is; one of counter, gauge, histogram
+    value: float  # Of a histogram the sum
+    count: int = 0  # Of a histogram: what was observed; default 0
+    p50: float = 0.0  # Of a histogram, within its buckets; default 0
+    p99: float = 0.0  # The same; default 0
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class NodeState(Record):
+    """Nodes, actors and numbers at one moment."""
+
+    NAME: ClassVar[str] = 'node.state'
+    EDGE: ClassVar[str] = 'out'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('at_ms', 'at_ms', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('nodes', 'nodes', 'rec', True, False, False, None, None, 64, False, (), 'NodeRow'),
+        _Field('actors', 'actors', 'rec', True, False, False, None, None, 512, False, (), 'ActorRow'),
+        _Field('figures', 'figures', 'rec', True, False, False, None, None, 16384, False, (), 'FigureRow'),
+    )
+    at_ms: int  # Wall clock; in ms
+    nodes: List[NodeRow] = _made(default_factory=list)  # The service first; at most 64 items
+    actors: List[ActorRow] = _made(default_factory=list)  # Of all nodes; at most 512 items
+    figures: List[FigureRow] = _made(default_factory=list)  # Of all nodes; at most 16384 items
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class LettersList(Record):
+    """Dead letters of all nodes: the newest 1,024 of each."""
+
+    NAME: ClassVar[str] = 'letters.list'
+    EDGE: ClassVar[str] = 'admin'
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class LetterRow(Record):
+    """A dead letter; its text is kept in memory for a replay, and never shown."""
+
+    NAME: ClassVar[str] = 'letter_row'
+    EDGE: ClassVar[str] = ''
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('letter', 'letter', 'str', False, True, False, 0, 96, 0, False, (), None),
+        _Field('at_ms', 'at_ms', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('cause', 'cause', 'str', False, True, False, 0, 32, 0, False, (), None),
+        _Field('type', 'type', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('from', 'from_', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('to', 'to', 'str', False, True, False, 0, 64, 0, False, (), None),
+        _Field('trace', 'trace', 'str', False, False, True, 0, 64, 0, False, (), None),
+        _Field('bytes', 'bytes', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('kept', 'kept', 'bool', False, True, False, None, None, 0, False, (), None),
+        _Field('replayed', 'replayed', 'bool', False, False, False, None, None, 0, False, (), None),
+    )
+    letter: str  # Its name: node and number; at most 96 bytes
+    at_ms: int  # Wall clock of its death; in ms
+    cause: str  # Error code; at most 32 bytes
+    type: str  # Of the message; at most 64 bytes
+    from_: str  # Sender; at most 64 bytes
+    to: str  # Receiver; at most 64 bytes
+    bytes: int  # Memory that it takes
+    kept: bool  # False: too large or too old to be replayed
+    trace: Optional[str] = None  # W3C traceparent; at most 64 bytes
+    replayed: bool = False  # It was sent again; default false
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class LettersListed(Record):
+    """Dead letters, oldest first."""
+
+    NAME: ClassVar[str] = 'letters.listed'
+    EDGE: ClassVar[str] = 'out'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('total', 'total', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+        _Field('letters', 'letters', 'rec', True, False, False, None, None, 16384, False, (), 'LetterRow'),
+    )
+    total: int  # Since the nodes' start, also those that are no longer listed
+    letters: List[LetterRow] = _made(default_factory=list)  # Rows; at most 16384 items
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class LettersReplay(Record):
+    """Send a dead letter again to its receiver, once, with no deadline."""
+
+    NAME: ClassVar[str] = 'letters.replay'
+    EDGE: ClassVar[str] = 'admin'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('letter', 'letter', 'str', False, True, False, 1, 96, 0, False, (), None),
+    )
+    letter: str  # Its name; 1 to 96 bytes
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class LettersReplayed(Record):
+    """It was sent again; what becomes of it is told like of any message."""
+
+    NAME: ClassVar[str] = 'letters.replayed'
+    EDGE: ClassVar[str] = 'out'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('letter', 'letter', 'str', False, True, False, 0, 96, 0, False, (), None),
+        _Field('to', 'to', 'str', False, True, False, 0, 64, 0, False, (), None),
+    )
+    letter: str  # Its name; at most 96 bytes
+    to: str  # Receiver; at most 64 bytes
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
 _CLASSES: Dict[str, Type[Record]] = {
     'Envelope': Envelope,
     'ChatMessagePart': ChatMessagePart,
@@ -805,6 +1027,16 @@ _CLASSES: Dict[str, Type[Record]] = {
     'RetrainRequest': RetrainRequest,
     'RetrainStatus': RetrainStatus,
     'RetrainState': RetrainState,
+    'NodeTop': NodeTop,
+    'NodeRow': NodeRow,
+    'ActorRow': ActorRow,
+    'FigureRow': FigureRow,
+    'NodeState': NodeState,
+    'LettersList': LettersList,
+    'LetterRow': LetterRow,
+    'LettersListed': LettersListed,
+    'LettersReplay': LettersReplay,
+    'LettersReplayed': LettersReplayed,
 }
 
 # Messages by their name on the wire.
@@ -833,6 +1065,12 @@ MESSAGES: Dict[str, Type[Record]] = {
     'retrain.request': RetrainRequest,
     'retrain.status': RetrainStatus,
     'retrain.state': RetrainState,
+    'node.top': NodeTop,
+    'node.state': NodeState,
+    'letters.list': LettersList,
+    'letters.listed': LettersListed,
+    'letters.replay': LettersReplay,
+    'letters.replayed': LettersReplayed,
 }
 
 # Error codes on the wire, with their default sentences.
