@@ -182,11 +182,17 @@ static void refuse_waiting(struct pl_actor *self, struct tool *t, const char *wh
 /* Tells the session which tools there are; one whose process restarts stays among them, its calls wait. */
 static void announce(struct pl_actor *self, const struct tools *st)
 {
+    uint32_t room = st->count ? st->count : 1;
     PL_NEW(m, b, tool_described);
-    if (b) b->tools = pl_msg_alloc(m, (st->count ? st->count : 1) * sizeof *b->tools);
-    for (uint32_t i = 0; b && b->tools && i < st->count; i++) {
+    if (b) b->tools = pl_msg_alloc(m, room * sizeof *b->tools);
+    if (b) b->starting = pl_msg_alloc(m, room * sizeof *b->starting);
+    for (uint32_t i = 0; b && b->tools && b->starting && i < st->count; i++) {
         const struct pl_tool_description *d = described(&st->all[i]);
-        if (!d || st->all[i].gone) continue;
+        if (st->all[i].gone) continue;
+        if (!d) {
+            b->starting[b->starting_count++] = pl_msg_str(m, pl_str_of(st->all[i].name));
+            continue;
+        }
         struct pl_tool_description *to = &b->tools[b->tools_count++];
         *to = (struct pl_tool_description){.timeout_ms = d->timeout_ms, .idempotent = d->idempotent};
         to->name = pl_msg_str(m, d->name);
@@ -385,7 +391,7 @@ static void on_hello(struct pl_actor *self, struct tools *st, const struct pl_ms
 static void on_tool_down(struct pl_actor *self, struct tools *st, struct tool *t, bool final)
 {
     struct call *c = t->running;
-    bool announced = t->hello && !t->gone;
+    bool announced = !t->gone;
     t->running = NULL;
     t->up = false;
     restart_over(self, t);

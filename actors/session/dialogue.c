@@ -184,8 +184,8 @@ static bool is_described(const struct session *s, struct pl_str tool)
     return false;
 }
 
-/* A promise of an earlier life may come before the tools that it names have told of themselves. Without their
- * schemas the prompt, and with it the answer, would be another; so it waits for them, but not for ever. */
+/* A request, or a promise of an earlier life, may come before the tools that it names have told of themselves. Without
+ * their schemas the prompt, and with it the answer, would be another; so it waits for them, but not for ever. */
 static bool waits_for_tools(struct pl_actor *self, struct session *s, struct request *r)
 {
     const struct pl_chat_request *q = r->asked->body;

@@ -336,6 +336,8 @@ static int check_tools(struct session *s, const struct pl_chat_request *q, struc
         bool found = false;
         for (uint32_t k = 0; up && k < up->tools_count; k++)
             found = found || pl_str_eq(up->tools[k].name, q->tools[i]);
+        for (uint32_t k = 0; up && k < up->starting_count; k++)
+            found = found || pl_str_eq(up->starting[k], q->tools[i]); /* the request waits for it */
         if (!found)
             return pl_fail(err, PL_E_NOT_FOUND, "tools", "the service runs no tool named \"%.*s\"",
                            PL_STR_FMT(q->tools[i]));

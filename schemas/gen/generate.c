@@ -196,9 +196,10 @@ TYPE(tool_description, "tool_description", PL_T_TOOL_DESCRIPTION, PL_EDGE_NONE)
 /* tool.described */
 static const struct pl_field fields_tool_described[] = {
     {.name = "tools", .name_len = 5, .form = PL_FORM_REC, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_tool_described, tools), .count_at = offsetof(struct pl_tool_described, tools_count), .max_items = 64, .part = &pl__tool_description_shape},
+    {.name = "starting", .name_len = 8, .form = PL_FORM_STR, .flags = PL_FIELD_LIST, .at = offsetof(struct pl_tool_described, starting), .count_at = offsetof(struct pl_tool_described, starting_count), .max_items = 64, .min = {.u = 0ULL}, .max = {.u = 64ULL}},
 };
 static const struct pl_shape pl__tool_described_shape = {
-    fields_tool_described, 1, sizeof(struct pl_tool_described),
+    fields_tool_described, 2, sizeof(struct pl_tool_described),
     offsetof(struct pl_tool_described, unknown), offsetof(struct pl_tool_described, unknown_count),
 };
 TYPE(tool_described, "tool.described", PL_T_TOOL_DESCRIBED, PL_EDGE_NONE)

@@ -180,6 +180,8 @@ extern const struct pl_shape pl__tool_description_shape;
 struct pl_tool_described {
     struct pl_tool_description *tools; /* All of them; at most 64 items */
     uint32_t tools_count;
+    struct pl_str *starting; /* Names of those that have not told of themselves yet; at most 64 items, each at most 64 bytes */
+    uint32_t starting_count;
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

@@ -383,6 +383,22 @@ class ToolTest(cs.DaemonTest):
         calls = self.ask(client, "all", make_scripted.MARKS, list(self.CODES))
         self.assertEqual(sorted(calls), sorted(self.CODES.items()))
 
+    def test_a_request_waits_for_a_tool_that_is_starting(self):
+        """A tool of the configuration that has not told of itself yet is no unknown tool."""
+        tool_library("late", self.directory)
+        gate = os.path.join(self.directory, "gate")
+        os.mkfifo(gate)
+        model = os.path.join(self.directory, "late.gguf")
+        make_scripted.write(model, [("late", "{}")])
+        service = self.daemon("--tools", "late", "--tools-dir", self.directory, model=model).start(PARLANCE_TEST_GATE=gate)
+        client = service.client()
+        client.send("chat.request", "w", {"text": make_scripted.MARKS[0], "tools": ["late"], "temperature": 0}, session="w")
+        self.assertEqual(client.take("w")["type"], "chat.accepted")
+        with open(gate, "w"):  # returns when the tool reads; its end lets the tool go on
+            pass
+        answer = cs.Answer(client.until("w", "chat.done"))
+        self.assertEqual([(t["tool"], t["code"]) for t in answer.done.get("tools", [])], [("late", "ok")])
+
     def test_a_tool_that_fails_often_is_closed(self):
         """After five failures in a row it is not called for some seconds, and that is said at once."""
         client = self.start().client()
