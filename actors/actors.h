@@ -32,6 +32,8 @@ struct pl_frontdoor_opts {
     uint32_t max_peers;         /* peers with open requests; 0: 4096 */
     uint32_t outbox_bytes;      /* a peer's; 0: 4 MiB; over it the peer is cut */
     uint32_t request_limit;     /* open tickets in all; 0: 65536 */
+    size_t outboxes_bytes;      /* all outboxes together; 0: 256 MiB */
+    size_t unanswered_bytes;    /* frames that were passed on and have no answer at all yet; 0: 64 MiB */
 };
 extern const struct pl_actor_class pl_frontdoor_class;
 

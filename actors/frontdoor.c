@@ -18,17 +18,21 @@
 #include "actors/frontdoor_peers.h"
 #include "schemas/gen/types.h"
 
-enum { RETRY_AFTER_MS = 1000, DEFAULT_MESSAGE_BYTES = 262144, N_ERRORS = PL_E_INTERNAL + 1 };
+enum { RETRY_AFTER_MS = 1000, DEFAULT_MESSAGE_BYTES = 262144, N_ERRORS = PL_E_INTERNAL + 1, N_NEEDED = 3 };
 
 struct frontdoor {
     struct pl_frontdoor_opts opts;
     struct pl_peers peers;
     struct pl_buf scratch; /* the answer that is being encoded */
     uint32_t credit;       /* as the session last announced it */
-    bool ready, stopping;
+    uint32_t up;           /* bits of needed[] */
+    bool stopping;
     struct pl_counter *messages[PL_T_END], *messages_unknown, *errors[N_ERRORS], *late;
     struct pl_histogram *seconds;
 };
+
+/* What a request needs: the service is ready when all of them are up. */
+static const char *const needed[] = {"executor", "store", "session"};
 
 #define SET(env, field, value) ((env)->has_##field = true, (env)->field = (value))
 #define CLEAR(env, field) ((env)->has_##field = false, (env)->field = (struct pl_str){NULL, 0})
@@ -103,6 +107,7 @@ static void on_answer(struct pl_actor *self, struct frontdoor *st, const struct 
         return;
     }
     was = *t;
+    pl__ticket_answered(&st->peers, t);
     CLEAR(&out.env, from);
     CLEAR(&out.env, to);
     CLEAR(&out.env, reply_to);
@@ -164,7 +169,7 @@ static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struc
     b->version = pl_str_of(st->opts.version);
     b->model = pl_str_of(model ? model->name : "");
     b->model_digest = pl_str_of(model ? model->model_digest : "");
-    b->ready = st->ready && !st->stopping;
+    b->ready = st->up == (1u << N_NEEDED) - 1 && !st->stopping;
     b->credit = st->credit;
     if (id.len) SET(&m->env, correlation, id);
     deliver(self, st, o, m);
@@ -172,12 +177,12 @@ static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struc
 }
 
 /* Passes a good message on; takes it. */
-static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_origin *o, struct pl_msg **m,
-                 struct pl_err *err)
+static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_origin *o, uint32_t frame_bytes,
+                 struct pl_msg **m, struct pl_err *err)
 {
     struct pl_envelope *env = &(*m)->env;
     const char *route = route_of((*m)->type);
-    struct pl_ticket *t = pl__ticket_open(self, &st->peers, o, env->id, route);
+    struct pl_ticket *t = pl__ticket_open(self, &st->peers, o, env->id, route, frame_bytes);
     if (!t) return pl_fail(err, PL_E_OVERLOADED, NULL, "too many requests are open");
     struct pl_str name = pl_msg_str(*m, pl_str_of(t->name));
     if (!name.len) {
@@ -230,7 +235,7 @@ static void on_frame(struct pl_actor *self, struct frontdoor *st, const struct p
     if (rc == 0 && m->type->id == PL_T_PING)
         answer_ping(self, st, &o, m->env.id);
     else if (rc == 0)
-        rc = admit(self, st, &o, &m, &err);
+        rc = admit(self, st, &o, f->bytes.len, &m, &err);
     pl_msg_unref(&m);
     if (rc == 0 || strcmp(head.type, "chat.error") == 0) return;
     pl_log(self, PL_LOG_DEBUG, "refused", "code=%s why=%s", pl_error_name(err.code), err.text);
@@ -251,6 +256,14 @@ static void on_undelivered(struct pl_actor *self, struct frontdoor *st, const st
     fail_ticket(self, st, t, &err);
 }
 
+/* The bit of ACTOR in `up`; 0 when it is not needed. */
+static uint32_t need_of(struct pl_str actor)
+{
+    for (uint32_t i = 0; i < N_NEEDED; i++)
+        if (pl_str_is(actor, needed[i])) return 1u << i;
+    return 0;
+}
+
 /* An actor that went down has forgotten whom it answers. What it had accepted is stored: producers ask again.
  */
 static void on_down(struct pl_actor *self, struct frontdoor *st, struct pl_str actor)
@@ -258,7 +271,7 @@ static void on_down(struct pl_actor *self, struct frontdoor *st, struct pl_str a
     struct pl_err err = {0};
     char(*names)[PL_TICKET_NAME];
     uint32_t count = pl__tickets_routed(&st->peers, actor, &names);
-    if (pl_str_is(actor, "executor")) st->ready = false;
+    st->up &= ~need_of(actor);
     pl_fail(&err, PL_E_UNAVAILABLE, NULL, "a part of the service was restarted; ask again with the same id");
     /* By name, because sending may cut a peer and close more tickets than this one. */
     for (uint32_t i = 0; i < count; i++) {
@@ -306,8 +319,7 @@ static int frontdoor_start(struct pl_actor *self, void *state, const void *arg)
     st->credit = 1; /* until the session announces it */
     metrics_start(pl_actor_metrics(self), st);
     pl__peers_start(self, &st->peers, &st->opts);
-    pl_monitor(self, "executor");
-    pl_monitor(self, "session");
+    for (uint32_t i = 0; i < N_NEEDED; i++) pl_monitor(self, needed[i]);
     pl_monitor(self, "feedback");
     return 0;
 }
@@ -326,7 +338,7 @@ static int frontdoor_receive(struct pl_actor *self, void *state, const struct pl
         on_undelivered(self, st, m->body);
         break;
     case PL_T_SYS_UP:
-        st->ready |= pl_str_is(((const struct pl_sys_up *)m->body)->actor, "executor");
+        st->up |= need_of(((const struct pl_sys_up *)m->body)->actor);
         break;
     case PL_T_SYS_DOWN:
         on_down(self, st, ((const struct pl_sys_down *)m->body)->actor);

@@ -9,7 +9,8 @@ enum {
     DEFAULT_PEERS = 4096,
     DEFAULT_OUTBOX_BYTES = 4 << 20,
     DEFAULT_REQUESTS = 65536,
-    OUTBOXES_FULL = 64 /* all outboxes together hold at most so many full ones */
+    DEFAULT_OUTBOXES_BYTES = 256 << 20,
+    DEFAULT_UNANSWERED_BYTES = 64 << 20
 };
 
 struct frame {
@@ -109,8 +110,7 @@ static void outbox_append(struct pl_peers *ps, struct pl_peer *p, struct frame *
 static int outbox_add(struct pl_actor *self, struct pl_peers *ps, struct pl_peer *p, bool delimiter,
                       const struct pl_buf *b)
 {
-    size_t all = (size_t)ps->outbox_bytes * OUTBOXES_FULL;
-    if (p->queued_bytes + b->len > ps->outbox_bytes || ps->queued_bytes + b->len > all)
+    if (p->queued_bytes + b->len > ps->outbox_bytes || ps->queued_bytes + b->len > ps->outboxes_limit)
         return -PL_E_TOO_LARGE;
     struct frame *f = malloc(sizeof *f + b->len);
     if (!f) return -PL_E_NO_MEMORY;
@@ -122,8 +122,50 @@ static int outbox_add(struct pl_actor *self, struct pl_peers *ps, struct pl_peer
     return 0;
 }
 
+/* Tickets without an id have no twins. */
+static uint32_t twin_key(const struct pl_ticket *t, uint8_t key[sizeof(void *) + sizeof t->id])
+{
+    size_t len = strlen(t->id);
+    memcpy(key, &t->peer, sizeof(void *));
+    memcpy(key + sizeof(void *), t->id, len);
+    return (uint32_t)(len ? sizeof(void *) + len : 0);
+}
+
+static int twins_join(struct pl_peers *ps, struct pl_ticket *t)
+{
+    uint8_t key[sizeof(void *) + sizeof t->id];
+    uint32_t len = twin_key(t, key);
+    struct pl_ticket *newest = len ? pl_map_get(&ps->ids, key, len) : NULL;
+    int rc = len ? pl_map_put(&ps->ids, key, len, t) : 0;
+    if (rc) return rc;
+    t->twin_after = newest;
+    if (newest) newest->twin_before = t;
+    return 0;
+}
+
+static void twins_leave(struct pl_peers *ps, struct pl_ticket *t)
+{
+    uint8_t key[sizeof(void *) + sizeof t->id];
+    uint32_t len = twin_key(t, key);
+    if (t->twin_after) t->twin_after->twin_before = t->twin_before;
+    if (t->twin_before)
+        t->twin_before->twin_after = t->twin_after;
+    else if (len && t->twin_after)
+        pl_map_put(&ps->ids, key, len, t->twin_after); /* the key is there: this takes no memory */
+    else if (len)
+        pl_map_remove(&ps->ids, key, len);
+}
+
+void pl__ticket_answered(struct pl_peers *ps, struct pl_ticket *t)
+{
+    ps->unanswered_bytes -= t->frame_bytes;
+    t->frame_bytes = 0;
+}
+
 static void ticket_remove(struct pl_peers *ps, struct pl_ticket *t)
 {
+    pl__ticket_answered(ps, t);
+    twins_leave(ps, t);
     pl_map_remove(&ps->tickets, t->name, (uint32_t)strlen(t->name));
     if (t->before)
         t->before->after = t->after;
@@ -193,21 +235,34 @@ void pl__peers_send(struct pl_actor *self, struct pl_peers *ps, const struct pl_
         pl_counter_add(ps->cut, 1); /* an error reply to one that has nothing else open */
 }
 
-struct pl_ticket *pl__ticket_open(struct pl_actor *self, struct pl_peers *ps, const struct pl_origin *origin,
-                                  struct pl_str id, const char *route)
+static bool ticket_index(struct pl_peers *ps, struct pl_ticket *t)
 {
-    struct pl_peer *p = pl_map_count(&ps->tickets) < ps->request_limit ? peer_get(ps, origin) : NULL;
+    uint32_t len = (uint32_t)strlen(t->name);
+    if (pl_map_put(&ps->tickets, t->name, len, t) != 0) return false;
+    if (twins_join(ps, t) == 0) return true;
+    pl_map_remove(&ps->tickets, t->name, len);
+    return false;
+}
+
+struct pl_ticket *pl__ticket_open(struct pl_actor *self, struct pl_peers *ps, const struct pl_origin *origin,
+                                  struct pl_str id, const char *route, uint32_t frame_bytes)
+{
+    bool room = pl_map_count(&ps->tickets) < ps->request_limit &&
+                ps->unanswered_bytes + frame_bytes <= ps->unanswered_limit;
+    struct pl_peer *p = room ? peer_get(ps, origin) : NULL;
     struct pl_ticket *t = p ? calloc(1, sizeof *t) : NULL;
     if (t) {
         *t = (struct pl_ticket){.origin = *origin, .route = route, .opened_ms = pl_now_ms(self), .peer = p};
         snprintf(t->name, sizeof t->name, "f%" PRIx64 ".%" PRIu64, ps->incarnation, ps->next_ticket++);
         snprintf(t->id, sizeof t->id, "%.*s", PL_STR_FMT(id));
     }
-    if (!t || pl_map_put(&ps->tickets, t->name, (uint32_t)strlen(t->name), t) != 0) {
+    if (!t || !ticket_index(ps, t)) {
         free(t);
         if (p) peer_release(ps, p);
         return NULL;
     }
+    t->frame_bytes = frame_bytes;
+    ps->unanswered_bytes += frame_bytes;
     t->after = p->tickets;
     if (p->tickets) p->tickets->before = t;
     p->tickets = t;
@@ -222,11 +277,7 @@ struct pl_ticket *pl__ticket_find(const struct pl_peers *ps, struct pl_str name)
 
 bool pl__ticket_is_second(const struct pl_ticket *t)
 {
-    for (const struct pl_ticket *o = t->before; o; o = o->before)
-        if (strcmp(o->id, t->id) == 0) return true;
-    for (const struct pl_ticket *o = t->after; o; o = o->after)
-        if (strcmp(o->id, t->id) == 0) return true;
-    return false;
+    return t->twin_before || t->twin_after;
 }
 
 void pl__ticket_close(struct pl_peers *ps, struct pl_ticket *t)
@@ -263,10 +314,13 @@ void pl__peers_start(struct pl_actor *self, struct pl_peers *ps, const struct pl
     ps->max_peers = o->max_peers ? o->max_peers : DEFAULT_PEERS;
     ps->outbox_bytes = o->outbox_bytes ? o->outbox_bytes : DEFAULT_OUTBOX_BYTES;
     ps->request_limit = o->request_limit ? o->request_limit : DEFAULT_REQUESTS;
+    ps->outboxes_limit = o->outboxes_bytes ? o->outboxes_bytes : DEFAULT_OUTBOXES_BYTES;
+    ps->unanswered_limit = o->unanswered_bytes ? o->unanswered_bytes : DEFAULT_UNANSWERED_BYTES;
     ps->incarnation =
         pl_random_u64(self); /* an answer to a ticket from before a restart must not find a new one */
     ps->tickets.seed = pl_random_u64(self);
     ps->peers.seed = pl_random_u64(self);
+    ps->ids.seed = pl_random_u64(self);
     ps->open =
         pl_metrics_gauge(m, "parlance_frontdoor_open_requests", "Requests without a final answer.", NULL);
     ps->cut = pl_metrics_counter(m, "parlance_frontdoor_peers_cut_total",
@@ -279,4 +333,5 @@ void pl__peers_finish(struct pl_peers *ps)
     for (struct pl_peer *p; (p = pl_map_first(&ps->peers)) != NULL;) peer_drop(ps, p);
     pl_map_finish(&ps->peers);
     pl_map_finish(&ps->tickets);
+    pl_map_finish(&ps->ids);
 }

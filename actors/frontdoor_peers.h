@@ -8,7 +8,8 @@
  *                                    +-- outbox over its bound, or the peer is gone --> cut with its tickets
  *
  * 1. Frames to one peer keep their order: while its outbox holds one, nothing passes it.
- * 2. Tickets, peers, each outbox and all outboxes together are bounded. */
+ * 2. Tickets, peers, each outbox and all outboxes together are bounded, and so are the bytes of the requests that
+ *    have had no answer at all: more of them would only wait in the service's memory. */
 #ifndef PL_ACTORS_FRONTDOOR_PEERS_H
 #define PL_ACTORS_FRONTDOOR_PEERS_H
 
@@ -32,15 +33,20 @@ struct pl_ticket {
     struct pl_origin origin;
     const char *route; /* the actor that works on it; static */
     uint64_t opened_ms;
+    uint32_t frame_bytes; /* of the request, until its first answer */
     struct pl_peer *peer;
-    struct pl_ticket *before, *after; /* of the same peer */
+    struct pl_ticket *before, *after;           /* of the same peer */
+    struct pl_ticket *twin_before, *twin_after; /* of the same peer and id */
 };
 
 struct pl_peers {
     struct pl_map tickets, peers;
+    struct pl_map ids;    /* peer and id -> the newest of the twins */
     struct pl_peer *slow; /* those with an outbox */
     size_t queued_bytes;  /* in all outboxes */
+    size_t unanswered_bytes;
     uint32_t max_peers, outbox_bytes, request_limit;
+    size_t outboxes_limit, unanswered_limit;
     uint64_t incarnation, next_ticket;
     bool retrying; /* the timer runs */
     struct pl_counter *cut;
@@ -51,9 +57,12 @@ struct pl_peers {
 void pl__peers_start(struct pl_actor *self, struct pl_peers *ps, const struct pl_frontdoor_opts *o);
 void pl__peers_finish(struct pl_peers *ps);
 
-/* Lent until it is closed or its peer cut. NULL when a bound is reached or there is no memory. */
+/* For a request of FRAME_BYTES. Lent until it is closed or its peer cut. NULL when a bound is reached or there is no
+ * memory. */
 struct pl_ticket *pl__ticket_open(struct pl_actor *self, struct pl_peers *ps, const struct pl_origin *origin,
-                                  struct pl_str id, const char *route);
+                                  struct pl_str id, const char *route, uint32_t frame_bytes);
+/* An answer came for it. */
+void pl__ticket_answered(struct pl_peers *ps, struct pl_ticket *t);
 struct pl_ticket *pl__ticket_find(const struct pl_peers *ps, struct pl_str name);
 /* True when its peer has another open ticket for the same id. */
 bool pl__ticket_is_second(const struct pl_ticket *t);

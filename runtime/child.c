@@ -22,6 +22,7 @@ struct process {
     uv_process_t handle;
     struct pl__child *child;
     uint64_t incarnation;
+    bool swollen; /* seen over its memory */
 };
 struct pl__child {
     struct pl_loop *loop;
@@ -30,6 +31,7 @@ struct pl__child {
     char **argv; /* with room for what start appends */
     int argc;
     char *endpoint;
+    uint64_t memory_bytes; /* 0: no limit */
     struct process *running;
 };
 
@@ -56,18 +58,23 @@ static void forget(struct pl__child *c)
     free(c);
 }
 
-int pl_loop_child(struct pl_loop *l, const char *node, const char *const *argv, const char *endpoint,
-                  struct pl_err *err)
+static bool copy_opts(struct pl__child *c, const struct pl_child_opts *o)
+{
+    int n = 0;
+    while (o->argv[n]) n++;
+    bool ok = (c->argv = calloc((size_t)n + 9, sizeof *c->argv)) && (c->endpoint = strdup(o->endpoint));
+    for (; ok && c->argc < n; c->argc++) ok = (c->argv[c->argc] = strdup(o->argv[c->argc])) != NULL;
+    c->memory_bytes = o->memory_bytes;
+    return ok;
+}
+
+int pl_loop_child(struct pl_loop *l, const char *node, const struct pl_child_opts *o, struct pl_err *err)
 {
     if (find(l, node)) return pl_fail(err, PL_E_CONFLICT, node, "the child %s is known already", node);
     if (strlen(node) > PL__NODE_NAME_MAX)
         return pl_fail(err, PL_E_INVALID, node, "a node's name has at most 64 bytes");
     struct pl__child *c = calloc(1, sizeof *c);
-    int n = 0;
-    while (argv[n]) n++;
-    bool ok = c && (c->argv = calloc((size_t)n + 7, sizeof *c->argv)) && (c->endpoint = strdup(endpoint));
-    for (; ok && c->argc < n; c->argc++) ok = (c->argv[c->argc] = strdup(argv[c->argc])) != NULL;
-    if (!ok) {
+    if (!c || !copy_opts(c, o)) {
         if (c) forget(c);
         return pl_fail(err, PL_E_NO_MEMORY, node, "out of memory");
     }
@@ -88,19 +95,23 @@ static void on_exit_status(uv_process_t *h, int64_t status, int signal_number)
     struct process *p = h->data;
     struct pl__child *c = p->child;
     uint64_t incarnation = p->incarnation;
+    int told = p->swollen ? PL_CHILD_EXIT_MEMORY : signal_number ? 128 + signal_number : (int)status;
     c->running = NULL;
     uv_close((uv_handle_t *)h, free_handle);
-    pl__loop_child_exited(c->loop, c->node, incarnation, signal_number ? 128 + signal_number : (int)status);
+    pl__loop_child_exited(c->loop, c->node, incarnation, told);
 }
 
 static int spawn(struct pl__child *c, struct process *p)
 {
-    char incarnation[24], parent[24];
+    char incarnation[24], parent[24], memory[24];
     uv_stdio_container_t io[3] = {
         {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
     snprintf(incarnation, sizeof incarnation, "%" PRIu64, p->incarnation);
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
-    const char *more[] = {"--link", c->endpoint, "--incarnation", incarnation, "--parent", parent, NULL};
+    snprintf(memory, sizeof memory, "%" PRIu64, c->memory_bytes);
+    const char *more[] = {"--link", c->endpoint, "--incarnation", incarnation, "--parent",
+                          parent,   "--memory",  memory,          NULL};
+    if (c->memory_bytes == 0) more[6] = NULL;
     memcpy(c->argv + c->argc, more, sizeof more);
     uv_process_options_t o = {
         .file = c->argv[0], .args = c->argv, .exit_cb = on_exit_status, .stdio = io, .stdio_count = 3};
@@ -147,6 +158,15 @@ int pl__child_kill(struct pl_loop *l, const char *node)
     if (!c) return -PL_E_NOT_FOUND;
     if (c->running) uv_process_kill(&c->running->handle, SIGKILL);
     return 0;
+}
+
+bool pl__child_swollen(struct pl_loop *l, const char *node)
+{
+    struct pl__child *c = find(l, node);
+    if (!c || !c->running || c->memory_bytes == 0) return false;
+    uint64_t resident = pl__memory_resident((long)c->running->handle.pid);
+    c->running->swollen |= resident > pl__memory_allowed(c->memory_bytes);
+    return c->running->swollen;
 }
 
 void pl__children_end(struct pl_loop *l)

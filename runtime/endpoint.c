@@ -35,6 +35,13 @@ static bool is_loopback(struct pl__endpoint *e)
     return e->ipv6 && memcmp(&v6, &in6addr_loopback, sizeof v6) == 0;
 }
 
+static void name_tcp(struct pl__endpoint *e)
+{
+    char port[8] = "*";
+    if (e->port) snprintf(port, sizeof port, "%u", e->port);
+    snprintf(e->text, sizeof e->text, e->ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", e->host, port);
+}
+
 int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, struct pl_err *err)
 {
     struct pl__endpoint e = {.transport = PL__TCP};
@@ -52,9 +59,7 @@ int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, stru
             "%s is not loopback: without keys only 127.0.0.0/8, [::1], localhost and ipc are allowed, "
             "because anybody who reaches another address could use it",
             e.host);
-    char port[8] = "*";
-    if (e.port) snprintf(port, sizeof port, "%u", e.port);
-    snprintf(e.text, sizeof e.text, e.ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", e.host, port);
+    name_tcp(&e);
     *out = e;
     return 0;
 }
@@ -119,4 +124,46 @@ int pl__endpoint_make_room(const struct pl__endpoint *e, struct pl_err *err)
         return pl_fail(err, PL_E_IO, "endpoint", "cannot remove the old socket %s: %s", e->path,
                        strerror(errno));
     return 0;
+}
+
+static socklen_t address_of(const struct pl__endpoint *e, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+    memset(out, 0, sizeof *out);
+    if (e->ipv6) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(e->port);
+        inet_pton(AF_INET6, e->host, &v6->sin6_addr);
+        return sizeof *v6;
+    }
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(e->port);
+    inet_pton(AF_INET, e->host, &v4->sin_addr);
+    return sizeof *v4;
+}
+
+/* Both address families have their port in the same place. */
+static bool bind_and_ask(int fd, struct pl__endpoint *e)
+{
+    struct sockaddr_storage a;
+    socklen_t len = address_of(e, &a);
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* as libzmq does */
+    if (bind(fd, (struct sockaddr *)&a, len) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+        return false;
+    e->port = ntohs(((struct sockaddr_in *)&a)->sin_port);
+    return true;
+}
+
+int pl__endpoint_probe(struct pl__endpoint *e, struct pl_err *err)
+{
+    int rc = 0;
+    if (e->transport != PL__TCP) return 0;
+    int fd = socket(e->ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || !bind_and_ask(fd, e))
+        rc = pl_fail(err, PL_E_IO, "endpoint", "cannot listen at %s: %s", e->text, strerror(errno));
+    if (fd >= 0) close(fd);
+    name_tcp(e);
+    return rc;
 }

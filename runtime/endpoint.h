@@ -25,5 +25,8 @@ int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, stru
 /* Before a bind to ipc: the directory is made private, the socket file of a process that is gone is removed.
  * -PL_E_IO when somebody listens there or the file is no socket; -PL_E_FORBIDDEN for an open directory. */
 int pl__endpoint_make_room(const struct pl__endpoint *e, struct pl_err *err);
+/* Binds a plain socket to a tcp endpoint and closes it, so that an address that cannot be had is told; a free port is put
+ * in place of 0. Does nothing for the others. -PL_E_IO. */
+int pl__endpoint_probe(struct pl__endpoint *e, struct pl_err *err);
 
 #endif

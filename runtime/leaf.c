@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/loop_inside.h"
 #include "runtime/node_inside.h"
@@ -36,6 +37,7 @@ static void go_down(struct leaf *f)
     const char *hub = hub_name(f->port.loop);
     if (!f->up) return;
     f->up = false;
+    if (f->port.loop->ends_with_hub) _exit(1);
     if (hub) pl_node_link_lost(f->port.loop->node, hub);
 }
 
@@ -91,6 +93,11 @@ static int watch(struct leaf *f, struct pl_err *err)
                 zmq_connect(f->monitor->socket, name) != 0))
         rc = pl_fail(err, PL_E_IO, "endpoint", "cannot watch the link: %s", zmq_strerror(zmq_errno()));
     return rc ? rc : pl__port_begin(f->monitor, err);
+}
+
+void pl_loop_end_with_hub(struct pl_loop *l)
+{
+    l->ends_with_hub = true;
 }
 
 int pl_loop_connect(struct pl_loop *l, const char *endpoint, struct pl_err *err)

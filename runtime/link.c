@@ -12,6 +12,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/node_inside.h"
 #include "runtime/wrap.h"
@@ -391,7 +392,14 @@ void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, 
 
 /* ---- children ---- */
 
-static void child_failed(struct pl__peer *p)
+static const char *why_ended(int status)
+{
+    if (status == PL_CHILD_EXIT_MEMORY) return "over its memory";
+    if (status > 128) return strsignal(status - 128);
+    return status ? "with an error" : "by itself";
+}
+
+static void child_failed(struct pl__peer *p, const char *why)
 {
     struct pl_node *n = p->node;
     uint64_t delay_ms, chance = n->opts.world.random(n->opts.world.self);
@@ -403,8 +411,9 @@ static void child_failed(struct pl__peer *p)
     if (verdict == PL__RESTART &&
         !pl__timers_add(&n->timers, n->now_ms + delay_ms, n, PL__TIMER_CHILD, (uintptr_t)p))
         verdict = PL__GIVE_UP;
-    pl_log_write(n->opts.log, PL_LOG_ERROR, "", "child ended", "peer=%s restart=%s delay_ms=%llu", p->name,
-                 verdict == PL__RESTART ? "yes" : "no", (unsigned long long)delay_ms);
+    pl_log_write(n->opts.log, PL_LOG_ERROR, "", "child ended",
+                 "peer=%s restart=%s delay_ms=%llu text=%s ended: %s", p->name,
+                 verdict == PL__RESTART ? "yes" : "no", (unsigned long long)delay_ms, p->name, why);
     peer_down(p, verdict == PL__RESTART ? PL__PEER_DOWN : PL__PEER_FINAL);
     if (verdict == PL__GIVE_UP) pl__node_fail(n, PL_E_UNAVAILABLE, p->name, "the child ended too often");
 }
@@ -429,7 +438,7 @@ void pl__peer_restart(struct pl__peer *p)
     if (pl__peer_start(p, &err) == 0) return;
     pl_log_write(p->node->opts.log, PL_LOG_ERROR, "", "child not started", "peer=%s text=%s", p->name,
                  err.text);
-    child_failed(p);
+    child_failed(p, "it did not start");
 }
 
 void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnation, int status)
@@ -443,7 +452,7 @@ void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnat
         peer_down(p, PL__PEER_FINAL);
         pl__node_fail(n, PL_E_UNAVAILABLE, p->name, "the child cannot start; its own line says why");
     } else {
-        child_failed(p);
+        child_failed(p, why_ended(status));
     }
     pl__node_advance_stop(n);
 }
@@ -469,6 +478,12 @@ static bool silent_too_long(const struct pl__peer *p)
     return watched && p->node->now_ms - p->heard_ms > limit_ms;
 }
 
+static bool is_swollen(const struct pl__peer *p)
+{
+    const struct pl_world *w = &p->node->opts.world;
+    return p->child && p->running && !p->killed && w->child_swollen && w->child_swollen(w->self, p->name);
+}
+
 void pl__peers_heartbeat(struct pl_node *n)
 {
     n->ping_seq++;
@@ -476,6 +491,9 @@ void pl__peers_heartbeat(struct pl_node *n)
         struct pl__peer *p = n->peers[i];
         if (silent_too_long(p)) {
             pl_log_write(n->opts.log, PL_LOG_ERROR, "", "peer silent", "peer=%s", p->name);
+            pl_node_link_lost(n, p->name);
+        } else if (is_swollen(p)) {
+            pl_log_write(n->opts.log, PL_LOG_ERROR, "", "child over its memory", "peer=%s", p->name);
             pl_node_link_lost(n, p->name);
         } else if (p->life == PL__PEER_UP) {
             PL_NEW(m, ping, sys_ping);

@@ -3,6 +3,7 @@
  * 1. While the actor behind it has no room nothing is read: the strangers' own sockets fill up.
  * 2. A frame that the node could not take after all is held and offered again; nothing is dropped here but
  * what comes under a routing id that is too long for us, and that is counted. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/loop_inside.h"
@@ -85,15 +86,32 @@ int pl__listener_send(struct pl_loop *l, uint32_t listener, struct pl_bin peer, 
     return n && peer.len ? pl__socket_send(n->port.socket, peer, delimiter, bytes, len) : -PL_E_GONE;
 }
 
+static int parse(const char *endpoint, struct pl__endpoint *e, struct pl_err *err)
+{
+    int rc = pl__endpoint_parse(endpoint, e, err);
+    if (!rc && e->transport == PL__INPROC)
+        rc = pl_fail(err, PL_E_INVALID, "endpoint", "strangers come by tcp or ipc, not by %s", e->text);
+    return rc;
+}
+
+int pl_listen_probe(const char *endpoint, char *actual, size_t size, struct pl_err *err)
+{
+    struct pl__endpoint e;
+    int rc = parse(endpoint, &e, err);
+    if (!rc) rc = pl__endpoint_make_room(&e, err);
+    if (!rc) rc = pl__endpoint_probe(&e, err);
+    if (!rc && actual && (size_t)snprintf(actual, size, "%s", e.text) >= size)
+        rc = pl_fail(err, PL_E_TOO_LARGE, "endpoint", "no room for the name of the endpoint");
+    return rc;
+}
+
 int pl_loop_listen(struct pl_loop *l, const struct pl_listen_opts *o, struct pl_err *err)
 {
     struct pl__endpoint e;
     struct pl__port *p;
     int rc = find(l, o->listener)
                  ? pl_fail(err, PL_E_CONFLICT, "listener", "listener %u is there already", o->listener)
-                 : pl__endpoint_parse(o->endpoint, &e, err);
-    if (!rc && e.transport == PL__INPROC)
-        rc = pl_fail(err, PL_E_INVALID, "endpoint", "strangers come by tcp or ipc, not by %s", e.text);
+                 : parse(o->endpoint, &e, err);
     int64_t max = o->max_bytes ? (int64_t)o->max_bytes : DEFAULT_BYTES;
     if (!rc) rc = pl__port_create(l, &kind, sizeof(struct listener), max, e.ipv6, &p, err);
     if (rc) return rc;

@@ -28,6 +28,10 @@ int pl_loop_hub(struct pl_loop *l, const char *endpoint, char *actual, size_t si
 /* Leaf: connects to its hub. */
 int pl_loop_connect(struct pl_loop *l, const char *endpoint, struct pl_err *err);
 
+/* Leaf in a process of its own: losing the hub ends the process at once. The hub kills it anyhow, or is dead itself;
+ * until then its actors would tell strangers of a trouble that asking again mends. */
+void pl_loop_end_with_hub(struct pl_loop *l);
+
 struct pl_listen_opts {
     uint32_t listener;    /* number that net.frame and pl_net_send use */
     const char *endpoint; /* tcp://127.0.0.1:5580 or ipc://PATH (directory made 0700) */
@@ -37,14 +41,27 @@ struct pl_listen_opts {
  * node. */
 int pl_loop_listen(struct pl_loop *l, const struct pl_listen_opts *o, struct pl_err *err);
 
-/* How to start the child process that hosts NODE: ARGV (NULL-terminated, copied); argv[0] is the program. The
- * child gets
- * --link ENDPOINT, --incarnation N and --parent PID appended. It dies with this process, kill -9 too
- * (PR_SET_PDEATHSIG, which the child itself sets by pl_child_begin). */
-int pl_loop_child(struct pl_loop *l, const char *node, const char *const *argv, const char *endpoint,
-                  struct pl_err *err);
+/* Whether ENDPOINT can be listened at, for one that has a child do it: the errors are those of pl_loop_listen, and
+ * nothing stays open. ACTUAL (may be NULL): the endpoint, with a port that is free in place of `*`. */
+int pl_listen_probe(const char *endpoint, char *actual, size_t size, struct pl_err *err);
+
+struct pl_child_opts {
+    const char *const *argv; /* NULL-terminated, copied; argv[0] is the program */
+    const char *endpoint;    /* of the hub, copied */
+    uint64_t memory_bytes;   /* most that it may hold resident; 0: no limit. Looked at by each heartbeat: more, and it
+                              * is killed, and started again as its policy says */
+};
+/* How to start the child process that hosts NODE. The child gets --link ENDPOINT, --incarnation N, --parent PID
+ * and, with a limit, --memory BYTES appended. It dies with this process, kill -9 too (PR_SET_PDEATHSIG, which
+ * the child itself sets by pl_child_begin). */
+int pl_loop_child(struct pl_loop *l, const char *node, const struct pl_child_opts *o, struct pl_err *err);
 /* Called first in a child's main: dies with PARENT, and at once if that is no longer its parent. */
 void pl_child_begin(long parent);
+/* Called next, before there are threads: bounds the address space so that about MEMORY_BYTES can be resident (0:
+ * no bound; under sanitizers none). An abort for want of memory ends with PL_CHILD_EXIT_MEMORY. -PL_E_IO. */
+int pl_child_limit(uint64_t memory_bytes, struct pl_err *err);
+/* Raises the number of open files to what the system allows this process: for one with outside sockets. */
+void pl_child_open_files(void);
 /* How to start the thread that hosts NODE: MAIN runs on a new thread with ARG. For leaves on inproc. */
 int pl_loop_thread(struct pl_loop *l, const char *node, void (*main)(void *arg), void *arg,
                    struct pl_err *err);

@@ -4,7 +4,7 @@
  *   port.c     a ZeroMQ socket on the loop    hub.c     leaves' links: names and routing ids
  *   leaf.c     the link to a hub              listener.c  strangers
  *   child.c    child processes                thread.c  nodes on threads
- *   http.c     /metrics, /healthz, /readyz    signals.h, socket.c, endpoint.c, dir.c know nothing of loops
+ *   http.c     /metrics, /healthz, /readyz    limit.c, signals.h, socket.c, endpoint.c, dir.c know nothing of loops
  *
  * Memory that holds a libuv handle is freed in the handle's close callback; pl_loop_destroy turns the loop
  * until all of them came. */
@@ -70,6 +70,7 @@ struct pl_loop {
     struct pl__http *http;
     void (*on_stop)(void *arg);
     void *on_stop_arg;
+    bool ends_with_hub;
     bool ended, orderly; /* orderly: what was sent may still leave at close */
     uint8_t random[256];
     size_t random_left;
@@ -96,6 +97,10 @@ int pl__listener_send(struct pl_loop *l, uint32_t listener, struct pl_bin peer, 
 int pl__child_start(struct pl_loop *l, const char *node, uint64_t incarnation, struct pl_err *err);
 int pl__child_kill(struct pl_loop *l, const char *node);
 void pl__children_end(struct pl_loop *l); /* kills all and waits for them */
+bool pl__child_swollen(struct pl_loop *l, const char *node); /* it holds more memory than it may */
+/* limit.c: MEMORY_BYTES as it counts here (more under sanitizers); resident bytes of a process, 0: gone. */
+uint64_t pl__memory_allowed(uint64_t memory_bytes);
+uint64_t pl__memory_resident(long pid);
 /* thread.c: the same for threads. */
 int pl__host_start(struct pl_loop *l, const char *node, uint64_t incarnation, struct pl_err *err);
 int pl__host_kill(struct pl_loop *l, const char *node);

@@ -39,6 +39,8 @@ struct pl_world {
      * pl_node_child_exited. child_kill is also used for a child that misses heartbeats. */
     int (*child_start)(void *self, const char *node, uint64_t incarnation, struct pl_err *err);
     void (*child_kill)(void *self, const char *node);
+    bool (*child_swollen)(void *self, const char *node); /* holds more memory than it may? Asked by each heartbeat; a yes
+                                                          * kills it. NULL: never */
     void (*kill_point)(void *self, const char *point); /* may not return; NULL: nothing */
     enum pl_handler_fault (*handler_fault)(void *self, const char *actor); /* asked before each message; NULL: sound */
 };
@@ -92,6 +94,8 @@ void pl_node_link_lost(struct pl_node *n, const char *peer);
 /* A child that ends with this status before it was ever up cannot start for a reason that trying again does not mend
  * (a model file that cannot be served): the node fails instead of starting it again. */
 enum { PL_CHILD_EXIT_FINAL = 3 };
+/* How the end of a child that was over its memory is told, whoever ended it. */
+enum { PL_CHILD_EXIT_MEMORY = 4 };
 void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnation, int status);
 /* Who sent a frame of an outside socket: what its listener knows, never what the sender says. */
 struct pl_net_peer {

@@ -23,7 +23,7 @@ enum {
     PL__NAME_MAX = 64,
     PL__ROUTES_MAX = 1024,
     PL__MAILBOX_LIMIT = 1024,
-    PL__OUTBOX_MESSAGES = 4096,
+    PL__OUTBOX_MESSAGES = 16384, /* as many as the mailbox of the frontdoor: whole answers are said again at once */
     PL__OUTBOX_SYSTEM = 65536,
     PL__OUTBOX_RETRY_MS = 2,
     PL__LINK_DECODE_BYTES = 512 << 20,

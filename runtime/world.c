@@ -65,6 +65,11 @@ static void child_kill(void *self, const char *node)
     if (pl__child_kill(self, node) == -PL_E_NOT_FOUND) pl__host_kill(self, node);
 }
 
+static bool child_swollen(void *self, const char *node)
+{
+    return pl__child_swollen(self, node);
+}
+
 static void kill_point(void *self, const char *point)
 {
     struct pl_loop *l = self;
@@ -94,6 +99,7 @@ struct pl_world pl_loop_world(struct pl_loop *l)
         .net_send = net_send,
         .child_start = child_start,
         .child_kill = child_kill,
+        .child_swollen = child_swollen,
         .kill_point = kill_point,
     };
 }

@@ -85,6 +85,16 @@ int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_del
     return rc;
 }
 
+void pl__request_forget_subscribers(struct request *r)
+{
+    while (r->subscribers) {
+        struct subscriber *sub = r->subscribers;
+        r->subscribers = sub->next;
+        pl_msg_unref(&sub->asked);
+        free(sub);
+    }
+}
+
 /* --- life and end --- */
 
 void pl__request_free(struct pl_actor *self, struct session *s, struct request *r)
@@ -108,12 +118,7 @@ void pl__request_free(struct pl_actor *self, struct session *s, struct request *
     }
     pl_map_remove(&s->numbers, &r->number, sizeof r->number);
     pl_map_remove(&s->requests, r->key.ptr, r->key.len);
-    while (r->subscribers) {
-        struct subscriber *sub = r->subscribers;
-        r->subscribers = sub->next;
-        pl_msg_unref(&sub->asked);
-        free(sub);
-    }
+    pl__request_forget_subscribers(r);
     if (r->round_open) pl_round_finish(&r->round);
     pl_ids_finish(&r->prompt);
     pl_ids_finish(&r->after);

@@ -275,6 +275,17 @@ static int batcher_up(struct pl_actor *self, struct session *s)
     return a.rc;
 }
 
+static void forget_subscribers(const void *key, uint32_t len, void *value, void *arg)
+{
+    pl__request_forget_subscribers(value);
+}
+
+static int went_down(struct pl_actor *self, struct session *s, struct pl_str actor)
+{
+    if (pl_str_is(actor, "frontdoor")) pl_map_each(&s->requests, forget_subscribers, NULL);
+    return pl_str_is(actor, "store") ? store_down(self, s) : 0;
+}
+
 static void next_one(const void *key, uint32_t len, void *value, void *arg)
 {
     struct walk *a = arg;
@@ -324,6 +335,7 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     pl_monitor(self, "store");
     pl_monitor(self, "batcher");
     pl_monitor(self, "tools");
+    pl_monitor(self, "frontdoor");
     return recover(self, s);
 }
 
@@ -459,7 +471,7 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
     case PL_T_SYS_UP:
         return pl_str_is(((struct pl_sys_up *)m->body)->actor, "batcher") ? batcher_up(self, s) : 0;
     case PL_T_SYS_DOWN:
-        return pl_str_is(((struct pl_sys_down *)m->body)->actor, "store") ? store_down(self, s) : 0;
+        return went_down(self, s, ((struct pl_sys_down *)m->body)->actor);
     case PL_T_SYS_STOP:
         return 0;
     case PL_T_SYS_UNDELIVERED:

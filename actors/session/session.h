@@ -184,6 +184,8 @@ int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, co
 int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m);
 int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl_msg *m,
                        uint32_t from); /* resume */
+/* The frontdoor began anew: who listened through it is gone, and asks again. */
+void pl__request_forget_subscribers(struct request *r);
 int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl_msg *m);
 /* Takes up a promise that is on disk; one that is known already is left alone. *OUT (may be NULL) gets it. */
 int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *record,

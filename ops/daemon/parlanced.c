@@ -1,9 +1,9 @@
 /* parlanced.c - the daemon: the service process, and with --role one of its children.
  *
- * The service process runs the hub node on one loop: frontdoor, session, batcher, tools, feedback. The
- * placement options move actors to a thread (inproc) or a supervised child process (ipc, tcp). DATA/lock is
- * held for the life of the service, so that one directory has one daemon; children die with it, however it
- * ends. */
+ * The service process runs the hub node on one loop: session, batcher, tools, feedback. The placement options
+ * move actors to a thread (inproc) or a supervised child process (ipc, tcp); the outside sockets are in one,
+ * the edge. DATA/lock is held for the life of the service, so that one directory has one daemon; children die
+ * with it, however it ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,8 +17,7 @@
 #include "runtime/audit.h"
 
 #define HUB_INPROC "inproc://service"
-/* A socket takes more than a message may have, so that a message over the limit gets an answer. */
-enum { ACTORS_MAX = 24, STOP_GRACE_MS = 3000, FRAME_BYTES = 1024 * 1024 };
+enum { ACTORS_MAX = 24, STOP_GRACE_MS = 3000 };
 
 struct daemon {
     struct pl_service service;
@@ -29,10 +28,10 @@ struct daemon {
     int lock;
     int argc;
     const char *const *argv;
-    char ipc_hub[PL_PATH_MAX + 64], tcp_hub[128], admin[PL_PATH_MAX + 64];
+    char ipc_hub[PL_PATH_MAX + 64], tcp_hub[128];
     struct thread_leaf {
         struct daemon *d;
-        char actor[64];
+        char role[64];
     } threads[ACTORS_MAX];
     uint32_t n_threads;
 };
@@ -86,40 +85,61 @@ static void thread_main(void *arg)
 {
     struct thread_leaf *t = arg;
     struct pl_err err = {0};
-    if (pl_leaf_run(&t->d->service, t->d->zmq, t->actor, HUB_INPROC, 0, &err)) complain(&err);
+    if (pl_leaf_run(&t->d->service, t->d->zmq, t->role, HUB_INPROC, 0, &err)) complain(&err);
 }
 
-static int place_child(struct daemon *d, const char *actor, const char *endpoint, struct pl_err *err)
+/* What the edge is told beside the options, since it reads no model and must come back on the same port. */
+static int edge_argv(const struct pl_service *s, const char **argv, int n)
 {
-    const char **argv = calloc((size_t)d->argc + 4, sizeof *argv);
-    if (!argv) return pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
+    const char *more[] = {"--listen",    s->listen,        "--model-name",
+                          s->model_name, "--model-digest", s->model_digest};
+    memcpy(argv + n, more, sizeof more);
+    return n + (int)(sizeof more / sizeof more[0]);
+}
+
+static int place_child(struct daemon *d, const char *role, const char *endpoint, struct pl_err *err)
+{
+    const char **argv = calloc((size_t)d->argc + 10, sizeof *argv);
+    bool edge = strcmp(role, "edge") == 0;
     int n = 0;
+    if (!argv) return pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
     argv[n++] = d->service.program;
     for (int i = 1; i < d->argc; i++) argv[n++] = d->argv[i];
     argv[n++] = "--role";
-    argv[n++] = actor;
-    int rc = pl_loop_child(d->loop, actor, argv, endpoint, err);
+    argv[n++] = role;
+    if (edge) n = edge_argv(&d->service, argv, n);
+    struct pl_child_opts o = {.argv = argv, .endpoint = endpoint};
+    if (edge) o.memory_bytes = pl_config_u64(d->config, "edge-memory") << 20;
+    int rc = pl_loop_child(d->loop, role, &o, err);
     free(argv);
     return rc;
 }
 
-static int place(struct daemon *d, const char *actor, const char *where, struct pl_err *err)
+static const struct pl_restart_policy *policy_of(const char *role)
 {
     static const struct pl_restart_policy usual = {PL_RESTART_ALWAYS, 20, 60000, 10, 1000};
     /* What a tool does to itself is nobody else's trouble. */
     static const struct pl_restart_policy of_tool = {PL_RESTART_ALWAYS, 0, 0, 10, 5000};
-    const struct pl_restart_policy *policy = strncmp(actor, "tool.", 5) == 0 ? &of_tool : &usual;
+    /* Strangers can end the edge, again and again: it comes back each time, and soon. */
+    static const struct pl_restart_policy of_edge = {PL_RESTART_ALWAYS, 0, 0, 10, 500};
+    if (strcmp(role, "edge") == 0) return &of_edge;
+    return strncmp(role, "tool.", 5) == 0 ? &of_tool : &usual;
+}
+
+static int place(struct daemon *d, const char *actor, const char *where, struct pl_err *err)
+{
+    const char *role = pl_service_host_of(actor);
     if (strcmp(where, "loop") == 0) return pl_service_add(&d->service, d->node, actor, err);
-    int rc = pl_node_place(d->node, actor, actor, err);
-    if (!rc) rc = pl_node_child(d->node, actor, policy, err);
+    int rc = pl_node_place(d->node, actor, role, err);
+    if (!rc) rc = pl_node_child(d->node, role, policy_of(role), err);
     if (rc) return rc;
     if (strcmp(where, "inproc") == 0) {
         struct thread_leaf *t = &d->threads[d->n_threads++];
         t->d = d;
-        snprintf(t->actor, sizeof t->actor, "%s", actor);
-        return pl_loop_thread(d->loop, actor, thread_main, t, err);
+        snprintf(t->role, sizeof t->role, "%s", role);
+        return pl_loop_thread(d->loop, role, thread_main, t, err);
     }
-    return place_child(d, actor, strcmp(where, "tcp") == 0 ? d->tcp_hub : d->ipc_hub, err);
+    return place_child(d, role, strcmp(where, "tcp") == 0 ? d->tcp_hub : d->ipc_hub, err);
 }
 
 static int place_all(struct daemon *d, struct pl_err *err)
@@ -134,8 +154,7 @@ static int place_all(struct daemon *d, struct pl_err *err)
         for (uint32_t i = 0; i < d->service.n_tools && !rc; i++)
             rc = place(d, d->service.tool_names[i], where, err);
     }
-    if (!rc) rc = pl_watch_add(d->node, err);
-    return rc ? rc : pl_service_add(&d->service, d->node, "frontdoor", err);
+    return rc ? rc : pl_watch_add(d->node, err);
 }
 
 static bool any_placed(const struct daemon *d, const char *where)
@@ -156,24 +175,15 @@ static int open_hubs(struct daemon *d, struct pl_err *err)
     return rc;
 }
 
-/* RC of an endpoint that OPTION gave: the option is what a person can change. */
-static int of_option(int rc, const char *option, struct pl_err *err)
+/* The outside sockets, unless the frontdoor lives elsewhere and opens them there. */
+static int open_sockets(struct daemon *d, struct pl_err *err)
 {
-    if (rc) snprintf(err->field, sizeof err->field, "%s", option);
-    return rc;
-}
-
-static int open_listeners(struct daemon *d, struct pl_err *err)
-{
-    snprintf(d->admin, sizeof d->admin, "ipc://%s/admin.sock", d->service.data);
-    struct pl_listen_opts clients = {PL_LISTENER_CLIENTS, pl_config_str(d->config, "listen"), FRAME_BYTES};
-    struct pl_listen_opts admin = {PL_LISTENER_ADMIN, d->admin, FRAME_BYTES};
-    int rc = of_option(pl_loop_listen(d->loop, &clients, err), "listen", err);
-    if (!rc) rc = of_option(pl_loop_listen(d->loop, &admin, err), "data", err);
-    if (!rc) rc = pl_node_listener(d->node, PL_LISTENER_CLIENTS, "frontdoor", err);
-    if (!rc) rc = pl_node_listener(d->node, PL_LISTENER_ADMIN, "frontdoor", err);
     const char *metrics = pl_config_str(d->config, "metrics");
-    if (!rc && metrics) rc = of_option(pl_loop_metrics(d->loop, metrics, err), "metrics", err);
+    bool here = strcmp(pl_config_str(d->config, "placement.frontdoor"), "loop") == 0;
+    int rc = here ? pl_service_listen(&d->service, d->loop, d->node, err) : 0;
+    if (rc || !metrics) return rc;
+    rc = pl_loop_metrics(d->loop, metrics, err);
+    if (rc) snprintf(err->field, sizeof err->field, "metrics");
     return rc;
 }
 
@@ -212,14 +222,15 @@ static int serve(struct daemon *d, struct pl_err *err)
     rc = pl_node_create(&o, &d->node, err);
     if (!rc) pl_loop_attach(d->loop, d->node);
     if (!rc) rc = open_hubs(d, err);
+    if (!rc) rc = pl_service_can_listen(&d->service, err);
     if (!rc) rc = place_all(d, err);
-    if (!rc) rc = open_listeners(d, err);
+    if (!rc) rc = open_sockets(d, err);
     if (!rc) pl_loop_on_stop(d->loop, on_stop, d);
     if (!rc) rc = pl_node_start(d->node, err);
     if (rc) return rc;
     pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving",
                  "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s", PL_VERSION, (int)getpid(),
-                 d->service.ctx_size, d->service.n_pages, pl_config_str(d->config, "listen"));
+                 d->service.ctx_size, d->service.n_pages, d->service.listen);
     record(d, "daemon.start", "done", PL_VERSION);
     rc = pl_loop_run(d->loop, err);
     record(d, "daemon.stop", rc ? "failed" : "done", rc ? err->text : NULL);
@@ -229,6 +240,9 @@ static int serve(struct daemon *d, struct pl_err *err)
 static int be_child(struct daemon *d, const char *role, struct pl_err *err)
 {
     const char *link = pl_config_str(d->config, "link");
+    int rc = pl_child_limit(pl_config_u64(d->config, "memory"), err);
+    if (rc) return rc;
+    if (strcmp(role, "edge") == 0) pl_child_open_files();
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
     return pl_leaf_run(&d->service, d->zmq, role, link, pl_config_u64(d->config, "incarnation"), err);

@@ -8,13 +8,19 @@
 #include "actors/keys.h"
 #include "kernels/gguf.h"
 
-enum { CTX_DEFAULT_MAX = 8192, CTX_LEAST = 32, MESSAGE_BYTES = 256 * 1024 };
+/* A socket takes more than a message may have, so that a message over the limit gets an answer. */
+enum { CTX_DEFAULT_MAX = 8192, CTX_LEAST = 32, MESSAGE_BYTES = 256 * 1024, FRAME_BYTES = 1024 * 1024 };
 
 const struct pl_movable pl_movables[] = {
-    {"store", "placement.store"},     {"executor", "placement.executor"},
-    {"tool", "placement.tool"},       {"batcher", "placement.batcher"},
-    {"session", "placement.session"}, {"feedback", "placement.feedback"},
-    {"tools", "placement.tools"},     {NULL, NULL},
+    {"store", "placement.store"},
+    {"executor", "placement.executor"},
+    {"tool", "placement.tool"},
+    {"batcher", "placement.batcher"},
+    {"session", "placement.session"},
+    {"feedback", "placement.feedback"},
+    {"tools", "placement.tools"},
+    {"frontdoor", "placement.frontdoor"},
+    {NULL, NULL},
 };
 
 static uint64_t wall_ms(void *arg)
@@ -152,8 +158,12 @@ static void fill_options(struct pl_service *s)
     uint32_t seqs = (uint32_t)pl_config_u64(c, "max-seqs"), queue = (uint32_t)pl_config_u64(c, "queue");
     uint32_t chunk = (uint32_t)pl_config_u64(c, "prefill-chunk");
     s->text = (struct pl_model_text){s->vocab, s->chat_template, s->model_name, s->model_digest};
-    s->frontdoor = (struct pl_frontdoor_opts){
-        .model = &s->text, .version = PL_VERSION, .max_message_bytes = MESSAGE_BYTES};
+    size_t edge = (size_t)pl_config_u64(c, "edge-memory") << 20;
+    s->frontdoor = (struct pl_frontdoor_opts){.model = &s->text,
+                                              .version = PL_VERSION,
+                                              .max_message_bytes = MESSAGE_BYTES,
+                                              .outboxes_bytes = edge / 4,
+                                              .unanswered_bytes = edge / 8};
     s->session = (struct pl_session_opts){.model = &s->text,
                                           .ctx_size = s->ctx_size,
                                           .max_seqs = seqs,
@@ -177,10 +187,29 @@ static void fill_options(struct pl_service *s)
                                       .data = s->data};
 }
 
-/* The executor and the tools' hosts need no text side and no digest of their own. */
+const char *pl_service_host_of(const char *actor)
+{
+    return strcmp(actor, "frontdoor") == 0 ? "edge" : actor;
+}
+
+static const char *actor_of(const char *role)
+{
+    return strcmp(role, "edge") == 0 ? "frontdoor" : role;
+}
+
+/* The store and the tools' hosts need no text side. */
 static bool needs_text(const char *node)
 {
-    return strcmp(node, "store") != 0 && strncmp(node, "tool.", 5) != 0;
+    return strcmp(node, "store") != 0 && strncmp(node, "tool.", 5) != 0 && strcmp(node, "edge") != 0;
+}
+
+/* The edge reads no model: it has to be back at once. What is served it is told by who starts it. */
+static void take_model_name(struct pl_service *s)
+{
+    const char *name = pl_config_str(s->config, "model-name"),
+               *digest = pl_config_str(s->config, "model-digest");
+    snprintf(s->model_name, sizeof s->model_name, "%s", name ? name : "");
+    snprintf(s->model_digest, sizeof s->model_digest, "%s", digest ? digest : "");
 }
 
 int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node,
@@ -197,6 +226,8 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
         rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);
     if (!rc && needs_text(node)) rc = read_model(s, node, err);
+    if (!needs_text(node)) take_model_name(s);
+    snprintf(s->listen, sizeof s->listen, "%s", pl_config_str(c, "listen"));
     if (!rc) fill_options(s);
     return rc;
 }
@@ -230,15 +261,50 @@ int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, s
     return pl_fail(err, PL_E_NOT_FOUND, "role", "there is no actor '%s'", actor);
 }
 
-int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint,
-                uint64_t incarnation, struct pl_err *err)
+/* RC of an endpoint that OPTION gave: the option is what a person can change. */
+static int of_option(int rc, const char *option, struct pl_err *err)
 {
+    if (rc) snprintf(err->field, sizeof err->field, "%s", option);
+    return rc;
+}
+
+static void admin_endpoint(const struct pl_service *s, char out[PL_PATH_MAX + 64])
+{
+    snprintf(out, PL_PATH_MAX + 64, "ipc://%s/admin.sock", s->data);
+}
+
+int pl_service_can_listen(struct pl_service *s, struct pl_err *err)
+{
+    char admin[PL_PATH_MAX + 64], actual[sizeof s->listen];
+    admin_endpoint(s, admin);
+    int rc = of_option(pl_listen_probe(s->listen, actual, sizeof actual, err), "listen", err);
+    if (!rc) strcpy(s->listen, actual);
+    return rc ? rc : of_option(pl_listen_probe(admin, NULL, 0, err), "data", err);
+}
+
+int pl_service_listen(struct pl_service *s, struct pl_loop *l, struct pl_node *n, struct pl_err *err)
+{
+    char admin[PL_PATH_MAX + 64];
+    admin_endpoint(s, admin);
+    struct pl_listen_opts clients = {PL_LISTENER_CLIENTS, s->listen, FRAME_BYTES};
+    struct pl_listen_opts operators = {PL_LISTENER_ADMIN, admin, FRAME_BYTES};
+    int rc = of_option(pl_loop_listen(l, &clients, err), "listen", err);
+    if (!rc) rc = of_option(pl_loop_listen(l, &operators, err), "data", err);
+    if (!rc) rc = pl_node_listener(n, PL_LISTENER_CLIENTS, "frontdoor", err);
+    if (!rc) rc = pl_node_listener(n, PL_LISTENER_ADMIN, "frontdoor", err);
+    return rc;
+}
+
+int pl_leaf_run(struct pl_service *s, void *zmq, const char *role, const char *endpoint, uint64_t incarnation,
+                struct pl_err *err)
+{
+    const char *actor = actor_of(role);
     struct pl_loop *loop = NULL;
     struct pl_node *node = NULL;
     int rc = pl_loop_create(zmq, &loop, err);
     if (rc) return rc;
     if (!incarnation) incarnation = pl_loop_incarnation(loop);
-    struct pl_node_opts o = {.name = actor,
+    struct pl_node_opts o = {.name = role,
                              .world = pl_loop_world(loop),
                              .log = &s->log,
                              .hub = "service",
@@ -247,6 +313,7 @@ int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *
                              .dead_letter_bytes = PL_LETTERS_BYTES};
     rc = pl_node_create(&o, &node, err);
     if (!rc) rc = pl_service_add(s, node, actor, err);
+    if (!rc && strcmp(actor, "frontdoor") == 0) rc = pl_service_listen(s, loop, node, err);
     if (!rc) rc = pl_watch_add(node, err);
     if (!rc) {
         pl_loop_attach(loop, node);
@@ -255,6 +322,7 @@ int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *
     /* Connecting comes after the start: hello says that the actor is up, with its model loaded or its store
      * open. */
     if (!rc) rc = pl_loop_connect(loop, endpoint, err);
+    if (pl_config_str(s->config, "role") && strcmp(role, "edge") == 0) pl_loop_end_with_hub(loop);
     if (!rc) rc = pl_loop_run(loop, err);
     pl_node_destroy(&node);
     pl_loop_destroy(&loop);

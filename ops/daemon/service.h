@@ -22,7 +22,7 @@ struct pl_service {
     uint32_t n_tools;
     struct pl_vocab *vocab;
     struct pl_template *chat_template;
-    char model_name[128], model_digest[65];
+    char model_name[128], model_digest[65], listen[256];
     struct pl_model_text text;
     uint32_t ctx_size, n_pages;
     struct pl_log log;
@@ -49,11 +49,21 @@ struct pl_movable {
 };
 extern const struct pl_movable pl_movables[]; /* ends with NULL */
 
+/* The child or thread that hosts ACTOR: the edge hosts the frontdoor, others bear their actor's name. */
+const char *pl_service_host_of(const char *actor);
+
 /* Adds ACTOR ("session", "tool.calculator", ...) to a node with its options. */
 int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err);
 
-/* Runs one actor as a leaf on its own loop until its link is gone. For threads and for child processes. */
-int pl_leaf_run(struct pl_service *s, void *zmq, const char *actor, const char *endpoint,
-                uint64_t incarnation, struct pl_err *err);
+/* Opens the outside sockets on the loop of the node that has the frontdoor. The field of an error is the option
+ * that a person can change. */
+int pl_service_listen(struct pl_service *s, struct pl_loop *l, struct pl_node *n, struct pl_err *err);
+/* Whether they could be opened, asked before a child is started for it; nothing stays open. */
+int pl_service_can_listen(struct pl_service *s, struct pl_err *err);
+
+/* Runs the node ROLE, which hosts one actor, as a leaf on its own loop until its link is gone. For threads and for
+ * child processes. */
+int pl_leaf_run(struct pl_service *s, void *zmq, const char *role, const char *endpoint, uint64_t incarnation,
+                struct pl_err *err);
 
 #endif

@@ -9,15 +9,15 @@ import support
 from model_support import ask, figure, long_only, real_model, traces
 
 SEED = 64
-ACTORS = ("store", "executor", "tool", "batcher", "session", "feedback", "tools")
-SHIPPED = {"store": "inproc", "executor": "ipc", "tool": "ipc"}
+ACTORS = ("store", "executor", "tool", "batcher", "session", "feedback", "tools", "frontdoor")
+SHIPPED = {"store": "inproc", "executor": "ipc", "tool": "ipc", "frontdoor": "ipc"}
 LAYOUTS = {
     "all on the loop": {actor: "loop" for actor in ACTORS},
     "as shipped": {},
     "threads": {actor: "inproc" for actor in ACTORS},
     "all apart, ipc": {actor: "ipc" for actor in ACTORS},
     "all apart, tcp": {actor: "tcp" for actor in ACTORS},
-    "one of each": dict(zip(ACTORS, ("tcp", "ipc", "inproc", "loop", "inproc", "tcp", "ipc"))),
+    "one of each": dict(zip(ACTORS, ("tcp", "ipc", "inproc", "loop", "inproc", "tcp", "ipc", "inproc"))),
 }
 DIALOGUE = ("My name is Ada. What do bees eat?", "And in winter?", "Say my name and then count to five.")
 
@@ -48,6 +48,7 @@ class Placement:
     def check_places(self, service, layout):
         """Who is not on the service's own loop has said hello. The tool is not asked here: it may come later."""
         apart = {actor for actor in ACTORS if layout.get(actor, SHIPPED.get(actor, "loop")) != "loop"}
+        apart = {"edge" if actor == "frontdoor" else actor for actor in apart}
         said = set(re.findall(r'"event":"peer up","peer":"(\w+)', service.log()))
         self.assertEqual(said - {"tool"}, apart - {"tool"})
 

@@ -1,7 +1,7 @@
 /* The front door between outside peers of the test and probes in place of session and feedback. */
 #include "tests/unit/actors/world.h"
 
-static struct probe session, feedback, executor;
+static struct probe session, feedback, executor, store;
 static const struct pl_model_text model = {.name = "a model", .model_digest = "abc"};
 static struct pl_frontdoor_opts opts;
 
@@ -15,6 +15,7 @@ static void begin_with(struct pl_frontdoor_opts o)
     world_probe(&session, "session");
     world_probe(&feedback, "feedback");
     world_probe(&executor, "executor");
+    world_probe(&store, "store");
     for (uint32_t l = 0; l < 2; l++) ck_assert_int_eq(pl_node_listener(world.hub, l, "frontdoor", NULL), 0);
     world_start(world.hub);
     world_settle();
@@ -249,15 +250,37 @@ static void fail_now(struct pl_actor *self, struct probe *p, const struct pl_msg
     pl_send_to(self, pl_actor_name(self), &next);
 }
 
-START_TEST(not_ready_while_the_executor_is_down)
+START_TEST(not_ready_while_a_part_that_requests_need_is_down)
 {
+    struct probe *parts[] = {&executor, &store, &session};
     begin();
-    probe_poke(&executor, fail_now);
-    send_type(alice, "ping", NULL);
-    ck_assert(!((struct pl_pong *)last()->m->body)->ready);
-    world_pass(100);
-    send_type(alice, "ping", NULL);
-    ck_assert(((struct pl_pong *)last()->m->body)->ready);
+    for (int i = 0; i < 3; i++) {
+        probe_poke(parts[i], fail_now);
+        send_type(alice, "ping", NULL);
+        ck_assert(!((struct pl_pong *)last()->m->body)->ready);
+        world_pass(100);
+        send_type(alice, "ping", NULL);
+        ck_assert(((struct pl_pong *)last()->m->body)->ready);
+    }
+    world_end();
+}
+END_TEST
+
+/* Requests that the session has said nothing about would only lie in its memory. */
+START_TEST(bytes_without_any_answer_are_bounded)
+{
+    static char text[3000];
+    memset(text, 'x', sizeof text - 1);
+    begin_with((struct pl_frontdoor_opts){.unanswered_bytes = 7000});
+    send_msg(alice, ask(text), "a");
+    send_msg(bob, ask(text), "b");
+    send_msg(alice, ask(text), "c");
+    expect_error("alice", "c", "overloaded", "");
+    ck_assert_uint_eq(probe_count(&session, &pl_chat_request_type), 2);
+    reply_to = 0;
+    probe_poke(&session, reply_accepted);
+    send_msg(alice, ask(text), "c");
+    ck_assert_uint_eq(probe_count(&session, &pl_chat_request_type), 3);
     world_end();
 }
 END_TEST
@@ -473,7 +496,8 @@ static Suite *suite(void)
     PL_TEST(tc, types_go_to_their_actor);
     PL_TEST(tc, tenant_is_the_senders_word_on_the_admin_socket_only);
     PL_TEST(tc, ping_is_answered_here);
-    PL_TEST(tc, not_ready_while_the_executor_is_down);
+    PL_TEST(tc, not_ready_while_a_part_that_requests_need_is_down);
+    PL_TEST(tc, bytes_without_any_answer_are_bounded);
     PL_TEST(tc, what_is_not_taken_is_answered_with_code_and_field);
     PL_TEST(tc, undecodable_message_is_answered_with_its_id);
     PL_TEST(tc, oversized_message_is_refused_by_name);

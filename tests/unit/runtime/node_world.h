@@ -12,7 +12,7 @@
 #include "schemas/gen/types.h"
 #include "tests/support/support.h"
 
-enum { NODES = 3, FRAMES = 16384, SEEN = 512 };
+enum { NODES = 3, FRAMES = 32768, SEEN = 512 };
 
 struct frame {
     char from[16], to[16];

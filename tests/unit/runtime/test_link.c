@@ -139,7 +139,7 @@ START_TEST(full_link_fills_a_bounded_outbox)
     make_leaf(net.incarnation);
     settle();
     net.link_answer = -PL_E_AGAIN;
-    for (int i = 0; i < 410; i++) {
+    for (int i = 0; i < 1640; i++) { /* ten messages each */
         poke(n);
         settle();
         hub_host.count = 0;

@@ -132,7 +132,10 @@ static void host_leaf(const char *endpoint, bool by_thread)
     if (by_thread)
         ck_assert_int_eq(pl_loop_thread(loop, "leaf", thread_main, NULL, &err), 0);
     else
-        ck_assert_int_eq(pl_loop_child(loop, "leaf", (const char *[]){self, "child", NULL}, hub, &err), 0);
+        ck_assert_int_eq(pl_loop_child(loop, "leaf",
+                                       &(struct pl_child_opts){(const char *[]){self, "child", NULL}, hub, 0},
+                                       &err),
+                         0);
     ck_assert_int_eq(pl_node_child(node, "leaf", &policy, &err), 0);
     ck_assert_int_eq(pl_node_place(node, "echo", "leaf", &err), 0);
 }
@@ -341,7 +344,10 @@ START_TEST(a_child_that_cannot_be_started_is_an_error)
     static const struct pl_restart_policy policy = PL_RESTART_DEFAULT;
     ck_assert_int_eq(pl_loop_hub(loop, "inproc://hub", NULL, 0, &err), 0);
     ck_assert_int_eq(
-        pl_loop_child(loop, "leaf", (const char *[]){"/nowhere/program", NULL}, "inproc://hub", &err), 0);
+        pl_loop_child(loop, "leaf",
+                      &(struct pl_child_opts){(const char *[]){"/nowhere/program", NULL}, "inproc://hub", 0},
+                      &err),
+        0);
     ck_assert_int_eq(pl_node_child(node, "leaf", &policy, &err), 0);
     ck_assert_int_eq(pl_node_start(node, &err), -PL_E_IO);
     ck_assert_ptr_nonnull(strstr(err.text, "/nowhere/program"));
