@@ -53,7 +53,7 @@ struct pl_chat_request {
     bool has_stop;
     struct pl_str *stop; /* Texts that end the answer; they are not part of it; at most 16 items, each at most 256 bytes */
     uint32_t stop_count;
-    uint32_t resume_from; /* Of a repeated id: the first seq of interest; default 0 */
+    uint32_t resume_from; /* The first seq of interest: pieces before it are not sent. 4294967295: none at all; default 0 */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

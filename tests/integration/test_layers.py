@@ -52,11 +52,14 @@ class IncludesTest(unittest.TestCase):
         self.assertEqual(wrong, [])
 
     def test_files_are_included_from_the_root(self):
+        """But for the C client, which people copy into programs of their own."""
         wrong = []
+        alone = os.path.join("ops", "clients", "c", "parlance.h")
         for layer in LAYERS:
             for path in files(layer, ".c", ".h"):
                 for included in re.findall(r'^\s*#\s*include\s*"([^"]+)"', read(path), re.M):
-                    if not os.path.exists(os.path.join(ROOT, included)):
+                    beside = os.path.join(os.path.dirname(path), included)
+                    if not os.path.exists(os.path.join(ROOT, included)) and beside != alone:
                         wrong.append("%s includes %s" % (path, included))
         self.assertEqual(wrong, [])
 

@@ -271,7 +271,7 @@ class ChatRequest(Record):
     frequency_penalty: float = 0.0  # Over the answer; 0 is off; -2 to 2; default 0
     seed: Optional[int] = None  # Drawn at acceptance when absent
     stop: Optional[List[str]] = None  # Texts that end the answer; they are not part of it; at most 16 items, each at most 256 bytes
-    resume_from: int = 0  # Of a repeated id: the first seq of interest; default 0
+    resume_from: int = 0  # The first seq of interest: pieces before it are not sent. 4294967295: none at all; default 0
     unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
 
 
