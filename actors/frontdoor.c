@@ -125,8 +125,11 @@ static const char *route_of(const struct pl_type *type)
 {
     static const struct {
         const char *begins, *actor;
-    } routes[] = {
-        {"feedback.", "feedback"}, {"retrain.", "feedback"}, {"node.", "watch"}, {"letters.", "watch"}};
+    } routes[] = {{"feedback.", "feedback"},
+                  {"retrain.", "feedback"},
+                  {"node.", "watch"},
+                  {"letters.", "watch"},
+                  {"backup.", "store"}};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (strncmp(type->name, routes[i].begins, strlen(routes[i].begins)) == 0) return routes[i].actor;
     return "session";
@@ -321,6 +324,7 @@ static int frontdoor_start(struct pl_actor *self, void *state, const void *arg)
     pl__peers_start(self, &st->peers, &st->opts);
     for (uint32_t i = 0; i < N_NEEDED; i++) pl_monitor(self, needed[i]);
     pl_monitor(self, "feedback");
+    pl_monitor(self, "store");
     return 0;
 }
 

@@ -182,6 +182,17 @@ static void on_audit(struct pl_actor *self, struct store *s, const struct pl_msg
     pl_reply(self, m, &reply);
 }
 
+static void on_backup(struct pl_actor *self, struct store *s, const struct pl_msg *m,
+                      const struct pl_backup_create *q)
+{
+    struct pl_err err = {0};
+    commit(self, s); /* first: what waits was sent before the backup was asked for, and belongs to it */
+    double began = now_s();
+    if (pl__desk_backup(self, s->opts->data, s->disk, m, q, &err)) pl__desk_refuse(self, m, &err);
+    pl_log(self, err.code ? PL_LOG_ERROR : PL_LOG_INFO, "checkpoint", "name=%.*s seconds=%.3f error=%s",
+           PL_STR_FMT(q->name), now_s() - began, err.text);
+}
+
 static int store_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     struct store *s = state;
@@ -189,6 +200,7 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
     const struct pl_store_get *g = PL_BODY(m, store_get);
     const struct pl_store_scan *q = PL_BODY(m, store_scan);
     const struct pl_audit_add *a = PL_BODY(m, audit_add);
+    const struct pl_backup_create *b = PL_BODY(m, backup_create);
     const struct pl_sys_timer *t = PL_BODY(m, sys_timer);
     if (w)
         on_write(self, s, m, w);
@@ -198,6 +210,8 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
         return on_scan(self, s, m, q);
     else if (a)
         on_audit(self, s, m, a);
+    else if (b)
+        on_backup(self, s, m, b);
     else if (t && t->kind == TIMER_REOPEN)
         reopen(self, s);
     else

@@ -354,6 +354,19 @@ static int check_open(const struct pl__disk *d, struct pl_err *err)
                    "the store is closed since a write failed; it will be reopened");
 }
 
+int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence, struct pl_err *err)
+{
+    char *text = NULL;
+    int rc = check_open(d, err);
+    if (!rc) rc = check_room(d, err);
+    if (rc) return rc;
+    rocksdb_checkpoint_t *c = rocksdb_checkpoint_object_create(d->db, &text);
+    if (c && !text) rocksdb_checkpoint_create(c, path, 0, &text);
+    if (c) rocksdb_checkpoint_object_destroy(c);
+    *sequence = rocksdb_get_latest_sequence_number(d->db);
+    return text ? fail(text, PL_E_IO, "make a checkpoint", err) : 0;
+}
+
 /* Copies a row into REPLY. */
 static int fill_row(struct pl_msg *reply, struct pl_store_row *row, struct pl_bin key, const char *value,
                     size_t len)

@@ -31,6 +31,10 @@ bool pl__disk_failed(const struct pl__disk *d);
 int pl__disk_reopen(struct pl__disk *d, struct pl_err *err);
 /* Free bytes on the file system for us; 0 when it cannot be asked. */
 uint64_t pl__disk_free_bytes(const struct pl__disk *d);
+/* Makes PATH (whose directory is there, and which is not) a store with what is committed so far, by hard links where
+ * the file system is the same. What the tables lack is written out first. *SEQUENCE: number of its newest write.
+ * -PL_E_STORAGE without room, -PL_E_UNAVAILABLE while closed, -PL_E_IO. */
+int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence, struct pl_err *err);
 
 /* Fill the body of REPLY (store.values, store.rows) in its arena. -PL_E_INVALID, -PL_E_TOO_LARGE,
  * -PL_E_CORRUPT, -PL_E_IO, -PL_E_UNAVAILABLE, -PL_E_NO_MEMORY. */

@@ -38,6 +38,7 @@ extern const struct cli_command cli_retrain_request, cli_retrain_status;
 extern const struct cli_command cli_keys_new, cli_keys_list, cli_keys_revoke;
 extern const struct cli_command cli_audit_list, cli_audit_verify;
 extern const struct cli_command cli_top, cli_letters_list, cli_letters_replay;
+extern const struct cli_command cli_backup_create, cli_backup_list, cli_backup_verify, cli_backup_restore;
 extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench;
 
 /* Rows that many tables of options have. */
@@ -193,6 +194,9 @@ void cli_table_print(struct cli_table *t);
 const char *cli_time(uint64_t ms);
 /* printf into one of 16 static buffers. */
 const char *cli_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- progress (progress.c): a pl_backup_progress; ARG is the word in front of the bar --- */
+void cli_progress(uint64_t done, uint64_t total, void *arg);
 
 /* --- models (model.c) --- */
 struct cli_model {

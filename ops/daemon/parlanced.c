@@ -15,6 +15,7 @@
 #include "ops/daemon/service.h"
 #include "ops/streams.h"
 #include "runtime/audit.h"
+#include "runtime/backup.h"
 
 #define HUB_INPROC "inproc://service"
 enum { ACTORS_MAX = 24, STOP_GRACE_MS = 3000 };
@@ -209,6 +210,7 @@ static void record(struct daemon *d, const char *act, const char *outcome, const
 static int serve(struct daemon *d, struct pl_err *err)
 {
     int rc = take_lock(d, err);
+    if (!rc) rc = pl_backup_check_interrupted(d->service.data, err);
     if (rc) return rc;
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");

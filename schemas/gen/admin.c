@@ -364,3 +364,26 @@ static const struct pl_shape pl__letters_replayed_shape = {
     offsetof(struct pl_letters_replayed, unknown), offsetof(struct pl_letters_replayed, unknown_count),
 };
 TYPE(letters_replayed, "letters.replayed", PL_T_LETTERS_REPLAYED, PL_EDGE_OUT)
+
+/* backup.create */
+static const struct pl_field fields_backup_create[] = {
+    {.name = "name", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED | PL_FIELD_PRINTABLE, .at = offsetof(struct pl_backup_create, name), .min = {.u = 1ULL}, .max = {.u = 64ULL}},
+    {.name = "dir", .name_len = 3, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_backup_create, dir), .has_at = offsetof(struct pl_backup_create, has_dir), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__backup_create_shape = {
+    fields_backup_create, 2, sizeof(struct pl_backup_create),
+    offsetof(struct pl_backup_create, unknown), offsetof(struct pl_backup_create, unknown_count),
+};
+TYPE(backup_create, "backup.create", PL_T_BACKUP_CREATE, PL_EDGE_ADMIN)
+
+/* backup.created */
+static const struct pl_field fields_backup_created[] = {
+    {.name = "path", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_backup_created, path), .min = {.u = 0ULL}, .max = {.u = 1200ULL}},
+    {.name = "time", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_backup_created, time), .min = {.u = 0ULL}, .max = {.u = 32ULL}},
+    {.name = "sequence", .name_len = 8, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_backup_created, sequence), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__backup_created_shape = {
+    fields_backup_created, 3, sizeof(struct pl_backup_created),
+    offsetof(struct pl_backup_created, unknown), offsetof(struct pl_backup_created, unknown_count),
+};
+TYPE(backup_created, "backup.created", PL_T_BACKUP_CREATED, PL_EDGE_OUT)

@@ -344,4 +344,24 @@ struct pl_letters_replayed {
 };
 extern const struct pl_type pl_letters_replayed_type;
 
+/* backup.create: Make a checkpoint of the store, which `parlance backup create` then hashes and moves into place. Only useful on the machine of the service. */
+struct pl_backup_create {
+    struct pl_str name; /* Letters, digits, dots, dashes; no dot in front; 1 to 64 bytes, no control characters */
+    bool has_dir;
+    struct pl_str dir; /* Where the backup will lie, absolute, when not in DATA/backups: the keys' copy there is renewed; at most 1024 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_backup_create_type;
+
+/* backup.created: The checkpoint is on disk and holds every write that was acknowledged before. */
+struct pl_backup_created {
+    struct pl_str path; /* DATA/backups/.NAME.partial, with store/ in it; at most 1200 bytes */
+    struct pl_str time; /* RFC 3339, UTC; at most 32 bytes */
+    uint64_t sequence; /* Number of the newest write in it */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_backup_created_type;
+
 #endif

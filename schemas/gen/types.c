@@ -5,6 +5,8 @@ const struct pl_type *const pl_types[] = {
     &pl_actor_row_type,
     &pl_audit_add_type,
     &pl_audit_added_type,
+    &pl_backup_create_type,
+    &pl_backup_created_type,
     &pl_chat_accepted_type,
     &pl_chat_cancel_type,
     &pl_chat_delta_type,

@@ -995,6 +995,38 @@ class LettersReplayed(Record):
     unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
 
 
+@dataclass
+class BackupCreate(Record):
+    """Make a checkpoint of the store, which `parlance backup create` then hashes and moves into place. Only useful on the machine of the service."""
+
+    NAME: ClassVar[str] = 'backup.create'
+    EDGE: ClassVar[str] = 'admin'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('name', 'name', 'str', False, True, False, 1, 64, 0, True, (), None),
+        _Field('dir', 'dir', 'str', False, False, True, 0, 1024, 0, False, (), None),
+    )
+    name: str  # Letters, digits, dots, dashes; no dot in front; 1 to 64 bytes, no control characters
+    dir: Optional[str] = None  # Where the backup will lie, absolute, when not in DATA/backups: the keys' copy there is renewed; at most 1024 bytes
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class BackupCreated(Record):
+    """The checkpoint is on disk and holds every write that was acknowledged before."""
+
+    NAME: ClassVar[str] = 'backup.created'
+    EDGE: ClassVar[str] = 'out'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('path', 'path', 'str', False, True, False, 0, 1200, 0, False, (), None),
+        _Field('time', 'time', 'str', False, True, False, 0, 32, 0, False, (), None),
+        _Field('sequence', 'sequence', 'u64', False, True, False, 0, 18446744073709551615, 0, False, (), None),
+    )
+    path: str  # DATA/backups/.NAME.partial, with store/ in it; at most 1200 bytes
+    time: str  # RFC 3339, UTC; at most 32 bytes
+    sequence: int  # Number of the newest write in it
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
 _CLASSES: Dict[str, Type[Record]] = {
     'Envelope': Envelope,
     'ChatMessagePart': ChatMessagePart,
@@ -1037,6 +1069,8 @@ _CLASSES: Dict[str, Type[Record]] = {
     'LettersListed': LettersListed,
     'LettersReplay': LettersReplay,
     'LettersReplayed': LettersReplayed,
+    'BackupCreate': BackupCreate,
+    'BackupCreated': BackupCreated,
 }
 
 # Messages by their name on the wire.
@@ -1071,6 +1105,8 @@ MESSAGES: Dict[str, Type[Record]] = {
     'letters.listed': LettersListed,
     'letters.replay': LettersReplay,
     'letters.replayed': LettersReplayed,
+    'backup.create': BackupCreate,
+    'backup.created': BackupCreated,
 }
 
 # Error codes on the wire, with their default sentences.
