@@ -5,6 +5,7 @@
  * `parlance.conf:7`, `PARLANCE_MAX_SEQS` or `--max-seqs`; the getters then cannot fail. Owns its copies of
  * all values; one thread. */
 #include "runtime/config.h"
+#include "runtime/nearest.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -146,32 +147,12 @@ static bool find(const struct pl_config *c, const char *name, size_t n, uint32_t
     return false;
 }
 
-/* Levenshtein's distance with `.` and `-` the same; names longer than the row are far from all. */
-static unsigned distance(const char *a, const char *b, size_t nb)
-{
-    unsigned row[65];
-    size_t na = strlen(a);
-    if (nb > 64 || na > 64) return UINT_MAX;
-    for (size_t j = 0; j <= nb; j++) row[j] = (unsigned)j;
-    for (size_t i = 1; i <= na; i++) {
-        unsigned diagonal = row[0];
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= nb; j++) {
-            unsigned change = diagonal + !same_name((char[2]){a[i - 1], 0}, &b[j - 1], 1);
-            diagonal = row[j];
-            unsigned gap = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            row[j] = change < gap ? change : gap;
-        }
-    }
-    return row[nb];
-}
-
 static const char *nearest(const struct pl_config *c, const char *name, size_t n)
 {
-    unsigned best = (unsigned)(n / 3 > 2 ? n / 3 : 2) + 1;
+    unsigned best = pl_name_slips(n) + 1;
     const char *found = NULL;
     for (uint32_t i = 0; i < c->options; i++) {
-        unsigned d = distance(c->table[i].name, name, n);
+        unsigned d = pl_name_distance(c->table[i].name, name, n);
         if (d < best) best = d, found = c->table[i].name;
     }
     return found;

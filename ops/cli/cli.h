@@ -12,6 +12,7 @@
 #include "kernels/template.h"
 #include "kernels/vocab.h"
 #include "ops/clients/c/parlance_client.h"
+#include "ops/daemon/options.h"
 #include "runtime/config.h"
 
 /* Exit codes; the same for every command. */
@@ -30,6 +31,9 @@ struct cli_command {
     int (*run)(const struct cli *c);
     const char *alias; /* "nmax-tokens": -n is --max-tokens; may be NULL */
 };
+/* All of them, in the order of the help; ends with NULL (parlance.c). */
+extern const struct cli_command *const cli_commands[];
+extern const struct cli_command cli_completion, cli_man;
 extern const struct cli_command cli_chat, cli_send, cli_ping;
 extern const struct cli_command cli_sessions_list, cli_sessions_show, cli_sessions_delete,
     cli_sessions_export;
@@ -104,21 +108,7 @@ extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, 
         .name = "max-tokens", .kind = PL_OPT_U64, .fallback = "512", .min = 1, .max = 131072,                \
         .unit = "tokens", .doc = "most tokens to generate (-n)"                                              \
     }
-#define CLI_MODEL                                                                                            \
-    {                                                                                                        \
-        .name = "model", .kind = PL_OPT_STRING, .doc = "GGUF file; hash: a toy without weights"              \
-    }
-#define CLI_ENGINE                                                                                           \
-    CLI_MODEL,                                                                                               \
-        {.name = "threads",                                                                                  \
-         .kind = PL_OPT_U64,                                                                                 \
-         .fallback = "0",                                                                                    \
-         .max = 1024,                                                                                        \
-         .doc = "0: the CPUs that it may use"},                                                              \
-    {                                                                                                        \
-        .name = "isa", .kind = PL_OPT_CHOICE, .fallback = "auto",                                            \
-        .choices = "auto|portable|avx2|avx512|amx", .doc = "instruction set of the kernels"                  \
-    }
+#define CLI_ENGINE PL_OPTION_MODEL, PL_OPTION_THREADS, PL_OPTION_ISA
 #define CLI_END                                                                                              \
     {                                                                                                        \
         .name = NULL                                                                                         \
@@ -152,6 +142,12 @@ struct cli_pages {
 int cli_pages(struct pl_client *client, const struct cli_pages *p, void *arg);
 /* Exit code for an error of the client library, said on stderr. */
 int cli_client_error(int rc, const struct pl_err *err);
+
+/* --- one table, several uses (completion.c) --- */
+/* The name as a flag, without the two dashes: `placement.store` is placement-store. One of cli_format's buffers. */
+const char *cli_flag(const struct pl_option *o);
+/* What starts the daemon's children is nothing to write or read about. */
+bool cli_is_internal(const struct pl_option *o);
 
 /* --- requests (request.c) --- */
 /* What the options say of a chat.request. LISTS keeps what it points at. */

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include "ops/cli/cli.h"
 #include "ops/streams.h"
+#include "runtime/nearest.h"
 
-static const struct cli_command *const commands[] = {
+const struct cli_command *const cli_commands[] = {
     &cli_chat,
     &cli_send,
     &cli_ping,
@@ -39,8 +40,11 @@ static const struct cli_command *const commands[] = {
     &cli_tokenize,
     &cli_perplexity,
     &cli_bench,
+    &cli_completion,
+    &cli_man,
+    NULL,
 };
-enum { N_COMMANDS = sizeof commands / sizeof *commands, WORDS_MAX = 1 };
+enum { N_COMMANDS = sizeof cli_commands / sizeof *cli_commands - 1, WORDS_MAX = 1 };
 
 extern char **environ;
 
@@ -52,7 +56,7 @@ static void show_command(const struct cli_command *k, FILE *out)
 static void show_commands(FILE *out)
 {
     fputs("usage: parlance COMMAND [options]\n\n", out);
-    for (int i = 0; i < N_COMMANDS; i++) show_command(commands[i], out);
+    for (int i = 0; i < N_COMMANDS; i++) show_command(cli_commands[i], out);
     fputs("\nparlance COMMAND --help shows the options of one. Every command takes --data DIR and --json.\n"
           "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the service cannot be reached.\n",
           out);
@@ -79,8 +83,40 @@ static bool is_command(const char *name, const char *word, const char *second, i
 static const struct cli_command *find(int argc, char **argv, int *used)
 {
     for (int i = 0; i < N_COMMANDS; i++)
-        if (is_command(commands[i]->name, argv[1], argc > 2 ? argv[2] : NULL, used)) return commands[i];
+        if (is_command(cli_commands[i]->name, argv[1], argc > 2 ? argv[2] : NULL, used))
+            return cli_commands[i];
     return NULL;
+}
+
+/* The command that WORD may have been meant for: of one whose name has two words the first counts. NULL:
+ * none. */
+static const char *nearest(const char *word)
+{
+    unsigned best = pl_name_slips(strlen(word)) + 1;
+    const char *found = NULL;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        char first[65];
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(cli_commands[i]->name, " "),
+                 cli_commands[i]->name);
+        unsigned d = pl_name_distance(first, word, strlen(word));
+        if (d < best) best = d, found = cli_format("%s", first);
+    }
+    return found;
+}
+
+/* A second word that is none of its family's. */
+static const char *nearest_in(const char *family, const char *word)
+{
+    unsigned best = pl_name_slips(strlen(word)) + 1;
+    const char *found = NULL;
+    size_t n = strlen(family);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        const char *name = cli_commands[i]->name;
+        if (strncmp(name, family, n) != 0 || name[n] != ' ') continue;
+        unsigned d = pl_name_distance(name + n + 1, word, strlen(word));
+        if (d < best) best = d, found = name;
+    }
+    return found;
 }
 
 /* "sessions" alone, or with a second word that is none; HELP: that word asks for this list. */
@@ -91,16 +127,18 @@ static int no_such_command(const char *word, bool help)
     if (word[0] == '-')
         return cli_usage("options follow the command: parlance COMMAND %s ...; parlance --help", word);
     for (int i = 0; i < N_COMMANDS; i++) {
-        bool in =
-            strncmp(commands[i]->name, word, strlen(word)) == 0 && commands[i]->name[strlen(word)] == ' ';
+        bool in = strncmp(cli_commands[i]->name, word, strlen(word)) == 0 &&
+                  cli_commands[i]->name[strlen(word)] == ' ';
         if (in && !family)
             fprintf(out,
                     help ? "usage: parlance %s ... [options], one of:\n" : "parlance: `%s` needs one of:\n",
                     word);
-        if (in) show_command(commands[i], out);
+        if (in) show_command(cli_commands[i], out);
         family = family || in;
     }
     if (family && help) return CLI_OK;
+    const char *near = family ? NULL : nearest(word);
+    if (near) return cli_usage("there is no command `%s`; the nearest is `%s`", word, near);
     return family ? CLI_USAGE : cli_usage("there is no command `%s`; parlance --help lists them", word);
 }
 
@@ -187,6 +225,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a reader that goes is a failed write, with a line and an exit code */
     trim_environment();
     const struct cli_command *k = find(argc, argv, &used);
+    if (!k && argc > 2 && nearest_in(argv[1], argv[2]))
+        return cli_usage("there is no command `%s %s`; the nearest is `%s`", argv[1], argv[2],
+                         nearest_in(argv[1], argv[2]));
     if (!k) return no_such_command(argv[1], argc > 2 && asks_for_help(argv[2]));
     return run(k, argc - 1 - used, (const char **)argv + 1 + used);
 }

@@ -51,7 +51,7 @@ static int run_tokenize(const struct cli *c)
 
 static const struct pl_option tokenize_options[] = {
     CLI_COMMON,
-    CLI_MODEL,
+    PL_OPTION_MODEL,
     BOS,
     {.name = "special",
      .kind = PL_OPT_BOOL,
@@ -103,13 +103,7 @@ static const struct pl_option perplexity_options[] = {
     CLI_COMMON,
     CLI_ENGINE,
     BOS,
-    {.name = "ctx-size",
-     .kind = PL_OPT_U64,
-     .fallback = "0",
-     .min = 0,
-     .max = 1048576,
-     .unit = "tokens",
-     .doc = "tokens of a window; 0: the model's context, at most 8192"},
+    PL_OPTION_CTX_SIZE,
     CLI_END,
 };
 const struct cli_command cli_perplexity = {

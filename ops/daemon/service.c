@@ -41,17 +41,25 @@ static int check_tool(const char *path, struct pl_err *err)
     return good ? 0 : pl_fail(err, PL_E_INVALID, "tools", "%s is no shared object", path);
 }
 
+/* GIVEN, else beside the program: as the build leaves it, or as it is installed. */
+static void find_tools_dir(struct pl_service *s, const char *given)
+{
+    const char *slash = strrchr(s->program, '/');
+    int n = slash ? (int)(slash - s->program) : 0;
+    if (given) {
+        snprintf(s->tools_dir, sizeof s->tools_dir, "%s", given);
+        return;
+    }
+    snprintf(s->tools_dir, sizeof s->tools_dir, "%.*s/../lib/parlance/tools", n > 900 ? 900 : n, s->program);
+    if (access(s->tools_dir, F_OK))
+        snprintf(s->tools_dir, sizeof s->tools_dir, "%.*s/../tools", n > 900 ? 900 : n, s->program);
+}
+
 /* "a,b" -> tool.a, tool.b and the paths of their shared objects. */
 static int read_tools(struct pl_service *s, struct pl_err *err)
 {
     const char *dir = pl_config_str(s->config, "tools-dir"), *list = pl_config_str(s->config, "tools");
-    if (dir) {
-        snprintf(s->tools_dir, sizeof s->tools_dir, "%s", dir);
-    } else {
-        const char *slash = strrchr(s->program, '/');
-        int n = slash ? (int)(slash - s->program) : 0;
-        snprintf(s->tools_dir, sizeof s->tools_dir, "%.*s/../tools", n > 900 ? 900 : n, s->program);
-    }
+    find_tools_dir(s, dir);
     if (strcmp(list, "none") == 0) return 0;
     for (const char *p = list; *p;) {
         size_t len = strcspn(p, ",");

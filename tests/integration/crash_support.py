@@ -283,12 +283,9 @@ class Daemon:
         self.clients.append(client)
         return client
 
-    def whole_log(self):
-        with open(self.log, "rb") as f:
-            return f.read().decode("utf-8", "replace")
-
     def tail(self):
-        return self.whole_log()[-3000:]
+        with open(self.log, "rb") as f:
+            return f.read()[-3000:].decode("utf-8", "replace")
 
     def close(self):
         for client in self.clients:

@@ -1,0 +1,35 @@
+# What `cmake --install` puts where, below the prefix. Manual pages and completions are made by the built program from its
+# own tables.
+include(GNUInstallDirs)
+set(pages ${CMAKE_BINARY_DIR}/pages)
+file(MAKE_DIRECTORY ${pages})
+set(made)
+foreach(row "man parlance:parlance.1" "man parlanced:parlanced.8" "completion bash:parlance.bash" "completion zsh:_parlance"
+        "completion fish:parlance.fish")
+  string(REPLACE ":" ";" row ${row})
+  list(GET row 0 words)
+  list(GET row 1 file)
+  separate_arguments(words)
+  add_custom_command(OUTPUT ${pages}/${file} COMMAND parlance ${words} > ${pages}/${file} DEPENDS parlance VERBATIM)
+  list(APPEND made ${pages}/${file})
+endforeach()
+add_custom_target(pages ALL DEPENDS ${made})
+
+# The unit as it stands in the source says /usr/bin; an installed one says where the programs are.
+file(READ systemd/parlanced.service unit)
+string(REPLACE "/usr/bin/" "${CMAKE_INSTALL_FULL_BINDIR}/" unit "${unit}")
+file(WRITE ${pages}/parlanced.service "${unit}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS systemd/parlanced.service)
+
+install(TARGETS parlance parlanced)
+install(DIRECTORY ${CMAKE_BINARY_DIR}/tools/ DESTINATION lib/parlance/tools FILES_MATCHING PATTERN "*.so")
+install(FILES ${CMAKE_SOURCE_DIR}/plugins/parlance_tool.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES clients/c/parlance.h clients/c/parlance.c clients/c/example.c DESTINATION ${CMAKE_INSTALL_DATADIR}/parlance/c)
+install(DIRECTORY clients/python/parlance DESTINATION ${CMAKE_INSTALL_DATADIR}/parlance/python FILES_MATCHING PATTERN "*.py")
+install(FILES ${pages}/parlance.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${pages}/parlanced.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES ${pages}/parlance.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME parlance)
+install(FILES ${pages}/_parlance DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${pages}/parlance.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+install(FILES ${pages}/parlanced.service DESTINATION lib/systemd/system)
+install(FILES systemd/parlance.conf DESTINATION lib/sysusers.d)
