@@ -94,7 +94,7 @@ static void send_metrics(struct connection *c)
 {
     struct pl_buf body = {0};
     struct pl_node *node = c->http->loop->node;
-    if (node) pl_metrics_write(pl_node_metrics(node), &body);
+    if (node) pl_node_metrics_write(node, &body);
     send_answer(c, "200 OK", "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 

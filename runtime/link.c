@@ -93,6 +93,7 @@ void pl__peers_cut(struct pl_node *n)
 void pl__peer_destroy(struct pl__peer *p)
 {
     pl__supervisor_finish(&p->supervisor);
+    pl_buf_finish(&p->page);
     free(p);
 }
 
@@ -201,6 +202,7 @@ static void peer_down(struct pl__peer *p, enum pl__peer_state life)
     bool final = life == PL__PEER_FINAL;
     set_life(p, life);
     p->lost = p->blocked = false;
+    pl_buf_clear(&p->page);
     outbox_drop(p, PL_E_GONE);
     for (uint32_t i = 0; i < n->routes.count; i++)
         if (lives_on(n->routes.all[i], p)) pl__route_down(n, n->routes.all[i], PL_E_GONE, final);
@@ -310,12 +312,40 @@ static void on_hello(struct pl__peer *p, const struct pl_node_hello *hello)
     flush(p);
 }
 
+static void tell_metrics(struct pl__peer *p)
+{
+    struct pl_node *n = p->node;
+    PL_NEW(m, page, node_metrics);
+    if (!m) return;
+    pl_buf_clear(&n->scratch);
+    pl_metrics_write(pl_node_metrics(n), &n->scratch);
+    if (n->scratch.len <= PL__PAGE_BYTES_MAX && !n->scratch.failed)
+        page->text = pl_msg_str(m, (struct pl_str){(const char *)n->scratch.data, (uint32_t)n->scratch.len});
+    pl__peer_tell(p, m);
+}
+
 static void on_ping(struct pl__peer *p, const struct pl_sys_ping *ping)
 {
     PL_NEW(m, pong, sys_pong);
     if (!m) return;
     pong->seq = ping->seq;
     pl__peer_tell(p, m);
+    if (ping->metrics && p == p->node->hub) tell_metrics(p);
+}
+
+static void on_metrics(struct pl__peer *p, const struct pl_node_metrics *metrics)
+{
+    pl_buf_clear(&p->page);
+    pl_buf_write(&p->page, metrics->text.ptr, metrics->text.len);
+}
+
+/* The hub stops: who talks to strangers tells them. The others go on until they are told node.bye. */
+static void on_hub_stops(struct pl_node *n)
+{
+    for (uint32_t i = 0; i < n->listeners_count; i++) {
+        struct pl_actor *a = n->listeners[i].actor;
+        if (a->life == PL__ACTOR_UP) pl__notify(a, pl_msg_create(&pl_sys_stop_type));
+    }
 }
 
 static void on_down(struct pl__peer *p, const struct pl_sys_down *down)
@@ -331,6 +361,8 @@ static void handle_own(struct pl__peer *p, const struct pl_msg *m)
     if (up) came_up(p, up->actor, up->incarnation);
     if (PL_BODY(m, sys_down)) on_down(p, m->body);
     if (PL_BODY(m, sys_ping)) on_ping(p, m->body);
+    if (PL_BODY(m, node_metrics)) on_metrics(p, m->body);
+    if (PL_BODY(m, sys_stop) && p == n->hub) on_hub_stops(n);
     if (PL_BODY(m, node_bye) && p == n->hub) pl_node_stop(n, PL__BYE_GRACE_MS);
     if (PL_BODY(m, node_bye) && p != n->hub) peer_down(p, PL__PEER_DOWN);
 }
@@ -497,12 +529,18 @@ void pl__peers_heartbeat(struct pl_node *n)
             pl_node_link_lost(n, p->name);
         } else if (p->life == PL__PEER_UP) {
             PL_NEW(m, ping, sys_ping);
-            if (ping) ping->seq = n->ping_seq;
+            if (ping) *ping = (struct pl_sys_ping){.seq = n->ping_seq, .metrics = n->opts.gather_metrics};
             pl__peer_tell(p, m);
         }
     }
     if (!pl__timers_add(&n->timers, n->now_ms + n->opts.heartbeat_ms, n, PL__TIMER_HEARTBEAT, 0))
         pl__node_fail(n, PL_E_NO_MEMORY, n->name, "no memory for a timer");
+}
+
+void pl__peers_stopping(struct pl_node *n)
+{
+    for (uint32_t i = 0; i < n->peers_count; i++)
+        pl__peer_tell(n->peers[i], pl_msg_create(&pl_sys_stop_type));
 }
 
 void pl__peers_bye(struct pl_node *n)

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct pl_buf;
+#include "schemas/wire.h"
+
 struct pl_metrics;
 struct pl_counter { double value; };
 struct pl_gauge { double value; };
@@ -38,5 +39,12 @@ struct pl_figure {
 void pl_metrics_each(const struct pl_metrics *m, void (*fn)(const struct pl_figure *f, void *arg), void *arg);
 /* Appends the whole registry as text, families in order of creation. */
 void pl_metrics_write(const struct pl_metrics *m, struct pl_buf *out);
+
+struct pl_metrics_page {
+    const char *node; /* becomes the label `node` of its samples; NULL: none */
+    struct pl_str text;
+};
+/* Appends N pages as one (metrics_merge.c). Borrows all. */
+void pl_metrics_merge(const struct pl_metrics_page *pages, size_t n, struct pl_buf *out);
 
 #endif

@@ -14,6 +14,8 @@
 #include "runtime/node_inside.h"
 #include "runtime/wrap.h"
 
+enum { PAGES_MAX = 65 };
+
 static uint64_t no_random(void *self)
 {
     return 0;
@@ -426,6 +428,7 @@ void pl_node_stop(struct pl_node *n, uint64_t grace_ms)
         struct pl_actor *a = n->actors[i];
         if (a->life == PL__ACTOR_UP) pl__notify(a, pl_msg_create(&pl_sys_stop_type));
     }
+    if (!n->hub) pl__peers_stopping(n);
     pl__node_advance_stop(n);
 }
 
@@ -456,6 +459,23 @@ struct pl_metrics *pl_node_metrics(struct pl_node *n)
 {
     for (uint32_t i = 0; i < n->actors_count; i++) pl__actor_gauge(n->actors[i]);
     return n->metrics;
+}
+
+void pl_node_metrics_write(struct pl_node *n, struct pl_buf *out)
+{
+    struct pl_metrics_page pages[PAGES_MAX];
+    struct pl_buf own = {0};
+    size_t count = 1;
+    pl_metrics_write(pl_node_metrics(n), &own);
+    pages[0] = (struct pl_metrics_page){NULL, {(const char *)own.data, (uint32_t)own.len}};
+    for (uint32_t i = 0; i < n->peers_count && count < PAGES_MAX; i++) {
+        const struct pl__peer *p = n->peers[i];
+        struct pl_str text = {(const char *)p->page.data, (uint32_t)p->page.len};
+        if (text.len) pages[count++] = (struct pl_metrics_page){p->name, text};
+    }
+    out->failed |= own.failed; /* half a page would pass for a whole one */
+    pl_metrics_merge(pages, count, out);
+    pl_buf_finish(&own);
 }
 
 const char *pl_node_name(const struct pl_node *n)

@@ -56,6 +56,7 @@ struct pl_node_opts {
     uint32_t heartbeat_timeout_ms; /* 0: 60000; a peer silent for so long is killed and restarted */
     uint32_t dead_letters;      /* of the newest so many are remembered; 0: none */
     size_t dead_letter_bytes;   /* of their messages, for a replay */
+    bool gather_metrics;        /* hub: the leaves send their metrics with each heartbeat, for pl_node_metrics_write */
 };
 int pl_node_create(const struct pl_node_opts *o, struct pl_node **out, struct pl_err *err);
 void pl_node_destroy(struct pl_node **n); /* stops what still runs, in reverse order of start */
@@ -78,7 +79,8 @@ size_t pl_node_run(struct pl_node *n, size_t max);
 uint64_t pl_node_due_ms(const struct pl_node *n);
 /* Gives sys.stop to all actors. Once mailboxes and outboxes are empty, children get node.bye and may finish (what they
  * send is still handled); when all are gone, or after GRACE_MS, children are killed, the actors' stop handlers run in
- * reverse order of start and pl_node_stopped is true. A leaf stops when its hub says node.bye. */
+ * reverse order of start and pl_node_stopped is true. A leaf stops when its hub says node.bye; actors there that have
+ * listeners get sys.stop at once. */
 void pl_node_stop(struct pl_node *n, uint64_t grace_ms);
 bool pl_node_stopped(const struct pl_node *n);
 /* True once an actor or child went over its restart intensity: the process must end with an error. */
@@ -114,6 +116,9 @@ bool pl_node_room(const struct pl_node *n, uint32_t listener);
 
 /* Lent for the node's life; what it says of actors is brought up to date by this call. */
 struct pl_metrics *pl_node_metrics(struct pl_node *n);
+/* Appends this node's metrics and those that its leaves sent last; theirs have a label `node`, and are gone while the
+ * leaf is down. At most a heartbeat old. */
+void pl_node_metrics_write(struct pl_node *n, struct pl_buf *out);
 const char *pl_node_name(const struct pl_node *n);
 /* Handled: by an actor here, or given to a link. What came over a link counts as sent here too. */
 struct pl_node_counts { uint64_t sent, handled, refused, dead, in_flight, restarts, child_restarts; };

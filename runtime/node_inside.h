@@ -28,6 +28,7 @@ enum {
     PL__OUTBOX_RETRY_MS = 2,
     PL__LINK_DECODE_BYTES = 512 << 20,
     PL__NET_BYTES_MAX = 1 << 20, /* of net.frame's bytes */
+    PL__PAGE_BYTES_MAX = 1 << 20, /* of node.metrics' text */
     PL__BYE_GRACE_MS = 10000,    /* of a leaf that its hub told to stop */
 };
 #define PL__OUTBOX_BYTES ((size_t)64 << 20)
@@ -101,6 +102,7 @@ struct pl__peer {
     size_t outbox_bytes;
     struct pl_counter *restarts;
     struct pl_gauge *waiting, *up;
+    struct pl_buf page; /* its metrics as it sent them last */
 };
 
 enum pl__stop_phase { PL__RUNNING, PL__DRAINING, PL__CHILDREN, PL__STOPPED };
@@ -173,6 +175,7 @@ int pl__peer_start(struct pl__peer *p, struct pl_err *err);
 void pl__peer_restart(struct pl__peer *p);
 void pl__peers_work(struct pl_node *n); /* lost links, outboxes that may go on */
 void pl__peers_heartbeat(struct pl_node *n);
+void pl__peers_stopping(struct pl_node *n);
 void pl__peers_bye(struct pl_node *n);
 bool pl__peers_gone(const struct pl_node *n);
 void pl__peers_kill(struct pl_node *n);

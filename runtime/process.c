@@ -1,21 +1,10 @@
 /* process.c - what the system says of this process: memory, processor time, open files. Reads /proc; what
  * cannot be read stays zero. Each read is some tens of microseconds and waits for no disk. */
 #include <dirent.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/loop_inside.h"
-
-static uint64_t resident_bytes(void)
-{
-    unsigned long long size, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (!f) return 0;
-    if (fscanf(f, "%llu %llu", &size, &resident) != 2) resident = 0;
-    fclose(f);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static uint64_t ms_of(struct timeval t)
 {
@@ -36,7 +25,8 @@ static uint32_t open_files(void)
 void pl__process_read(void *self, struct pl_process *out)
 {
     struct rusage used;
-    *out = (struct pl_process){
-        .pid = (uint64_t)getpid(), .rss_bytes = resident_bytes(), .open_files = open_files()};
+    *out = (struct pl_process){.pid = (uint64_t)getpid(),
+                               .rss_bytes = pl__memory_resident((long)getpid()),
+                               .open_files = open_files()};
     if (getrusage(RUSAGE_SELF, &used) == 0) out->cpu_ms = ms_of(used.ru_utime) + ms_of(used.ru_stime);
 }

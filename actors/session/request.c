@@ -555,6 +555,13 @@ static struct request *find(struct session *s, const struct pl_msg *m)
     return find_named(s, m->env.tenant, m->env.id);
 }
 
+/* A lookup costs a read of the store. Most of those beyond the credit end in a refusal, and would stand in
+ * the line before the writes of those that were accepted. */
+static uint32_t lookups(const struct session *s)
+{
+    return pl_map_count(&s->requests) - s->unfinished;
+}
+
 int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     const struct pl_chat_request *q = m->body;
@@ -562,7 +569,7 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
     struct request *r = find(s, m);
     if (r) return subscribe(self, s, r, m, q->resume_from);
     if (check_request(s, q, &err)) return pl__session_refuse_err(self, m, &err);
-    if (pl_map_count(&s->requests) >= PL_LOOKUPS_MAX + s->opts->queue + s->opts->max_seqs)
+    if (lookups(s) >= pl__session_credit(s) + PL_LOOKUPS_SPARE)
         return pl__session_refuse(self, m, PL_E_OVERLOADED, NULL, "too many requests are being looked up");
     if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
     r = request_create(s, m->env.tenant, m->env.id);

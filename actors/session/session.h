@@ -37,7 +37,7 @@ enum {
     PL_TOOL_RECORDS_MAX = PL_TOOL_ROUNDS_MAX * PL_TOOL_CALLS_MAX,
     PL_SESSION_RETRY_MS = 1000,
     PL_STASH_MAX = 4096,
-    PL_LOOKUPS_MAX = 4096,
+    PL_LOOKUPS_SPARE = 64,      /* looked up at once beyond the credit: to find ids that are known */
     PL_SESSION_ROOM_KEPT = 2048 /* of the frontdoor's mailbox: for the answers that are being made */
 };
 

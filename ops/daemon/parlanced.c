@@ -221,6 +221,7 @@ static int serve(struct daemon *d, struct pl_err *err)
                              .log = &d->service.log,
                              .dead_letters = PL_LETTERS,
                              .dead_letter_bytes = PL_LETTERS_BYTES};
+    o.gather_metrics = pl_config_str(d->config, "metrics") != NULL;
     rc = pl_node_create(&o, &d->node, err);
     if (!rc) pl_loop_attach(d->loop, d->node);
     if (!rc) rc = open_hubs(d, err);

@@ -75,9 +75,10 @@ TYPE(sys_stop, "sys.stop", PL_T_SYS_STOP, PL_EDGE_NONE)
 /* sys.ping */
 static const struct pl_field fields_sys_ping[] = {
     {.name = "seq", .name_len = 3, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_sys_ping, seq), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "metrics", .name_len = 7, .form = PL_FORM_BOOL, .at = offsetof(struct pl_sys_ping, metrics), .initial = {.u = 0ULL}},
 };
 static const struct pl_shape pl__sys_ping_shape = {
-    fields_sys_ping, 1, sizeof(struct pl_sys_ping),
+    fields_sys_ping, 2, sizeof(struct pl_sys_ping),
     offsetof(struct pl_sys_ping, unknown), offsetof(struct pl_sys_ping, unknown_count),
 };
 TYPE(sys_ping, "sys.ping", PL_T_SYS_PING, PL_EDGE_NONE)
@@ -104,6 +105,16 @@ static const struct pl_shape pl__node_hello_shape = {
     offsetof(struct pl_node_hello, unknown), offsetof(struct pl_node_hello, unknown_count),
 };
 TYPE(node_hello, "node.hello", PL_T_NODE_HELLO, PL_EDGE_NONE)
+
+/* node.metrics */
+static const struct pl_field fields_node_metrics[] = {
+    {.name = "text", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_node_metrics, text), .min = {.u = 0ULL}, .max = {.u = 1048576ULL}},
+};
+static const struct pl_shape pl__node_metrics_shape = {
+    fields_node_metrics, 1, sizeof(struct pl_node_metrics),
+    offsetof(struct pl_node_metrics, unknown), offsetof(struct pl_node_metrics, unknown_count),
+};
+TYPE(node_metrics, "node.metrics", PL_T_NODE_METRICS, PL_EDGE_NONE)
 
 /* node.bye */
 static const struct pl_field fields_node_bye[] = {

@@ -58,6 +58,7 @@ extern const struct pl_type pl_sys_stop_type;
 /* sys.ping: Heartbeat between nodes. */
 struct pl_sys_ping {
     uint64_t seq; /* Echoed */
+    bool metrics; /* The hub wants node.metrics as well; default false */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };
@@ -82,6 +83,14 @@ struct pl_node_hello {
     uint32_t unknown_count;
 };
 extern const struct pl_type pl_node_hello_type;
+
+/* node.metrics: What a leaf has counted, as Prometheus text; with each heartbeat. */
+struct pl_node_metrics {
+    struct pl_str text; /* The page; at most 1048576 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_node_metrics_type;
 
 /* node.bye: The node stops by itself. */
 struct pl_node_bye {

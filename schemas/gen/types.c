@@ -43,6 +43,7 @@ const struct pl_type *const pl_types[] = {
     &pl_net_frame_type,
     &pl_node_bye_type,
     &pl_node_hello_type,
+    &pl_node_metrics_type,
     &pl_node_state_type,
     &pl_node_top_type,
     &pl_node_row_type,

@@ -283,9 +283,12 @@ class Daemon:
         self.clients.append(client)
         return client
 
-    def tail(self):
+    def whole_log(self):
         with open(self.log, "rb") as f:
-            return f.read()[-3000:].decode("utf-8", "replace")
+            return f.read().decode("utf-8", "replace")
+
+    def tail(self):
+        return self.whole_log()[-3000:]
 
     def close(self):
         for client in self.clients:

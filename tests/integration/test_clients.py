@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import msgpack
@@ -119,6 +120,27 @@ class Disturbed(BothClients):
             self.check(client.stream("And %d?" % n, pause=1 + 7 * n, at_pause=die, timeout=support.PATIENCE_S, **question),
                        self.undisturbed("And %d?" % n, **question))
         self.assertEqual(len(self.service.shown(self.service.operator())), n + 1)
+
+    def test_an_edge_that_dies_in_an_answer_changes_no_delta(self):
+        self.up()
+        client, back = self.client(), []
+
+        def die():
+            edge = self.service.child("edge")
+            edge.kill(signal.SIGKILL)
+            edge.wait_gone()
+            edge.close()
+            since = time.monotonic()
+            with self.service.client() as other:
+                other.ping()
+            back.append(time.monotonic() - since)
+
+        for n in range(10 if cs.LONG else 3):
+            question = dict(QUESTION, seed=n, session="s-%d" % n)
+            self.check(client.stream("So %d?" % n, pause=1 + 5 * n, at_pause=die, timeout=support.PATIENCE_S, **question),
+                       self.undisturbed("So %d?" % n, **question))
+        self.assertEqual(len(self.service.shown(self.service.operator())), n + 1)
+        figure("edge killed, others answered again after, s (worst)", round(max(back), 3))
 
     def test_a_service_that_dies_while_a_call_waits_is_waited_for(self):
         self.up()

@@ -31,6 +31,8 @@ struct net {
     enum pl_handler_fault fault; /* of the next message of FAULTY */
     const char *faulty;
     int child_start_answer;
+    bool swollen; /* the child holds too much */
+    bool gather; /* the hub wants its leaves' metrics */
 };
 static struct net net;
 
@@ -71,6 +73,11 @@ static inline void child_kill(void *self, const char *node)
     net.killed++;
 }
 
+static inline bool child_swollen(void *self, const char *node)
+{
+    return net.swollen;
+}
+
 static inline enum pl_handler_fault handler_fault(void *self, const char *actor)
 {
     enum pl_handler_fault f = net.faulty && strcmp(net.faulty, actor) == 0 ? net.fault : PL_HANDLER_SOUND;
@@ -93,6 +100,7 @@ static inline struct pl_node *node_at(size_t i, const char *name, const char *hu
                              .hub = hub,
                              .incarnation = incarnation,
                              .codec_always = codec,
+                             .gather_metrics = net.gather,
                              .dead_letters = 4,
                              .dead_letter_bytes = 64 << 10,
                              .world = {.self = names[i],
@@ -101,6 +109,7 @@ static inline struct pl_node *node_at(size_t i, const char *name, const char *hu
                                        .link_send = link_send,
                                        .child_start = child_start,
                                        .child_kill = child_kill,
+                                       .child_swollen = child_swollen,
                                        .handler_fault = handler_fault}};
     struct pl_err err = {0};
     int rc = pl_node_create(&o, &net.nodes[i], &err);

@@ -133,6 +133,71 @@ START_TEST(silent_child_is_killed)
 }
 END_TEST
 
+static bool page_has(struct pl_node *n, const char *line)
+{
+    struct pl_buf b = {0};
+    pl_node_metrics_write(n, &b);
+    pl_buf_write(&b, "", 1);
+    bool has = strstr((const char *)b.data, line) != NULL;
+    pl_buf_finish(&b);
+    return has;
+}
+
+START_TEST(metrics_of_a_leaf_are_on_the_hubs_page_while_it_is_up)
+{
+    net.gather = true;
+    struct pl_node *n = make_hub(ask_echo), *leaf = make_leaf(net.incarnation);
+    pl_counter_add(pl_metrics_counter(pl_node_metrics(leaf), "parlance_x_total", "X.", "k=\"v\""), 3);
+    settle();
+    ck_assert(!page_has(n, "parlance_x_total"));
+    net.now_ms += 1000;
+    settle();
+    ck_assert(page_has(n, "parlance_x_total{node=\"leaf\",k=\"v\"} 3\n"));
+    ck_assert(page_has(n, "parlance_actor_up{actor=\"asker\"} 1\n"));
+    pl_node_link_lost(n, "leaf");
+    ck_assert(!page_has(n, "parlance_x_total"));
+    end();
+}
+END_TEST
+
+START_TEST(swollen_child_is_killed_and_started_again)
+{
+    struct pl_node *n = make_hub(ask_echo);
+    make_leaf(net.incarnation);
+    settle();
+    net.now_ms += 1000;
+    settle();
+    ck_assert_uint_eq(net.killed, 0);
+    net.swollen = true;
+    net.now_ms += 1000;
+    settle();
+    ck_assert_uint_eq(net.killed, 1);
+    net.swollen = false;
+    pl_node_child_exited(n, "leaf", net.incarnation, PL_CHILD_EXIT_MEMORY);
+    net.now_ms += 1000;
+    settle();
+    ck_assert_uint_eq(net.started, 2);
+    end();
+}
+END_TEST
+
+START_TEST(who_talks_to_strangers_is_told_when_the_hub_stops)
+{
+    struct pl_node *n = make_hub(NULL);
+    make_leaf(net.incarnation);
+    ck_assert_int_eq(pl_node_listener(net.nodes[1], 5, "echo", NULL), 0);
+    settle();
+    net.link_answer = 0;
+    hub_host.script = NULL;
+    poke(n); /* the hub has something to do: it does not say node.bye yet */
+    pl_node_stop(n, 1000);
+    ck_assert_uint_eq(count_of(&leaf_host, &pl_sys_stop_type), 0);
+    settle();
+    ck_assert_uint_ge(count_of(&leaf_host, &pl_sys_stop_type), 1);
+    end();
+}
+END_TEST
+
 START_TEST(full_link_fills_a_bounded_outbox)
 {
     struct pl_node *n = make_hub(flood);
@@ -296,6 +361,9 @@ static Suite *suite(void)
     PL_TEST(tc, child_that_ends_too_often_fails_the_node);
     PL_TEST(tc, silent_child_is_killed);
     PL_TEST(tc, full_link_fills_a_bounded_outbox);
+    PL_TEST(tc, metrics_of_a_leaf_are_on_the_hubs_page_while_it_is_up);
+    PL_TEST(tc, swollen_child_is_killed_and_started_again);
+    PL_TEST(tc, who_talks_to_strangers_is_told_when_the_hub_stops);
     tcase_add_loop_test(tc, lost_link_gives_back_what_waited, 0, 2);
     PL_TEST(tc, leaf_asks_the_hub_for_whom_it_does_not_know);
     PL_TEST(tc, restart_of_a_leafs_actor_is_told_to_the_hub);

@@ -32,6 +32,41 @@ START_TEST(counters_and_gauges_are_written_by_family)
 }
 END_TEST
 
+static struct pl_metrics_page page(const char *node, const char *text)
+{
+    return (struct pl_metrics_page){node, pl_str_of(text)};
+}
+
+static void merge_is(const struct pl_metrics_page *pages, size_t n, const char *expected)
+{
+    struct pl_buf b = {0};
+    pl_metrics_merge(pages, n, &b);
+    pl_buf_write(&b, "", 1);
+    ck_assert_str_eq((const char *)b.data, expected);
+    pl_buf_finish(&b);
+}
+
+START_TEST(merged_pages_keep_families_whole)
+{
+    struct pl_metrics_page pages[] = {
+        page(NULL, "# HELP a A.\n# TYPE a counter\na{k=\"1\"} 1\n# HELP b B.\n# TYPE b gauge\nb 2\n"),
+        page("edge", "# HELP b Other.\n# TYPE b gauge\nb 3\n# HELP c C.\n# TYPE c gauge\nc{x=\"y\"} 4\n"),
+        page("store", "# HELP c C.\n# TYPE c gauge\nc 5\n# HELP a A.\n# TYPE a counter\na{k=\"2\"} 6\n")};
+    merge_is(pages, 3,
+             "# HELP a A.\n# TYPE a counter\na{k=\"1\"} 1\na{node=\"store\",k=\"2\"} 6\n"
+             "# HELP b B.\n# TYPE b gauge\nb 2\nb{node=\"edge\"} 3\n"
+             "# HELP c C.\n# TYPE c gauge\nc{node=\"edge\",x=\"y\"} 4\nc{node=\"store\"} 5\n");
+}
+END_TEST
+
+START_TEST(merged_pages_may_be_empty_or_cut)
+{
+    struct pl_metrics_page pages[] = {page(NULL, ""), page("edge", "# HELP "),
+                                      page("x", "noise\n# HELP a\na 1"), page("y", NULL)};
+    merge_is(pages, 4, "# HELP \n# HELP a\na{node=\"x\"} 1\n");
+}
+END_TEST
+
 START_TEST(same_name_and_labels_give_the_same_handle)
 {
     struct pl_metrics *m = pl_metrics_create();
@@ -89,6 +124,8 @@ static Suite *suite(void)
     Suite *s = suite_create("runtime/metrics");
     TCase *tc = tcase_create("metrics");
     PL_TEST(tc, counters_and_gauges_are_written_by_family);
+    PL_TEST(tc, merged_pages_keep_families_whole);
+    PL_TEST(tc, merged_pages_may_be_empty_or_cut);
     PL_TEST(tc, same_name_and_labels_give_the_same_handle);
     PL_TEST(tc, name_of_another_kind_gives_a_handle_that_nobody_prints);
     PL_TEST(tc, histogram_buckets_are_cumulative);
