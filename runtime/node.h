@@ -28,6 +28,9 @@ struct pl_process {
 struct pl_world {
     void *self;
     uint64_t (*now_ms)(void *self);
+    /* The same clock, read cheaply and some milliseconds late: says whether it is worth reading the other one; may be
+     * NULL. */
+    uint64_t (*coarse_ms)(void *self);
     uint64_t (*wall_ms)(void *self);
     uint64_t (*now_us)(void *self); /* the same clock as now_ms, finer; NULL: now_ms in thousands */
     uint64_t (*random)(void *self);
