@@ -41,7 +41,7 @@ extern const struct cli_command cli_feedback_add, cli_feedback_list, cli_feedbac
 extern const struct cli_command cli_retrain_request, cli_retrain_status;
 extern const struct cli_command cli_keys_new, cli_keys_list, cli_keys_revoke;
 extern const struct cli_command cli_audit_list, cli_audit_verify;
-extern const struct cli_command cli_top, cli_letters_list, cli_letters_replay;
+extern const struct cli_command cli_doctor, cli_top, cli_letters_list, cli_letters_replay;
 extern const struct cli_command cli_backup_create, cli_backup_list, cli_backup_verify, cli_backup_restore;
 extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench;
 
