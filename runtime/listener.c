@@ -2,19 +2,26 @@
  *
  * 1. While the actor behind it has no room nothing is read: the strangers' own sockets fill up.
  * 2. A frame that the node could not take after all is held and offered again; nothing is dropped here but
- * what comes under a routing id that is too long for us, and that is counted. */
+ * what comes under a routing id that is too long for us, and that is counted.
+ * 3. Whoever cleans up a directory may take the socket's file along, and then nobody new can come: the file
+ * is looked at once a second and made again. Those who are connected stay so. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "runtime/loop_inside.h"
+#include "runtime/node_inside.h"
 
-enum { DEFAULT_BYTES = 1 << 20 };
+enum { DEFAULT_BYTES = 1 << 20, WATCH_MS = 1000 };
 
 struct listener {
     struct pl__port port;
     uint32_t number;
     bool holding;
     struct pl__frame held;
+    struct pl__endpoint at;
+    struct stat file; /* of an ipc endpoint, as it was when it was bound */
+    bool told;        /* that the file cannot be made again */
 };
 
 static bool offer(struct listener *n, struct pl__frame *f)
@@ -86,6 +93,28 @@ int pl__listener_send(struct pl_loop *l, uint32_t listener, struct pl_bin peer, 
     return n && peer.len ? pl__socket_send(n->port.socket, peer, delimiter, bytes, len) : -PL_E_GONE;
 }
 
+static void keep_file(struct listener *n)
+{
+    struct stat now;
+    struct pl_err err = {0};
+    struct pl_log *log = n->port.loop->node ? n->port.loop->node->opts.log : NULL;
+    if (n->at.transport != PL__IPC) return;
+    bool ours = lstat(n->at.path, &now) == 0 && now.st_ino == n->file.st_ino && now.st_dev == n->file.st_dev;
+    if (ours || (n->told && access(n->at.path, F_OK) == 0)) return;
+    bool failed = pl__port_bind(&n->port, &n->at, &err) != 0;
+    if (log && failed && !n->told) pl_log_write(log, PL_LOG_WARN, "", "socket lost", "text=%s", err.text);
+    if (log && !failed) pl_log_write(log, PL_LOG_INFO, "", "socket made again", "path=%s", n->at.path);
+    n->told = failed;
+    if (!failed) lstat(n->at.path, &n->file);
+}
+
+static void watch(uv_timer_t *t)
+{
+    struct pl_loop *l = t->data;
+    for (struct pl__port *p = l->ports; p; p = p->next)
+        if (p->kind == &kind) keep_file((struct listener *)p);
+}
+
 static int parse(const char *endpoint, struct pl__endpoint *e, struct pl_err *err)
 {
     int rc = pl__endpoint_parse(endpoint, e, err);
@@ -115,8 +144,12 @@ int pl_loop_listen(struct pl_loop *l, const struct pl_listen_opts *o, struct pl_
     int64_t max = o->max_bytes ? (int64_t)o->max_bytes : DEFAULT_BYTES;
     if (!rc) rc = pl__port_create(l, &kind, sizeof(struct listener), max, e.ipv6, &p, err);
     if (rc) return rc;
-    ((struct listener *)p)->number = o->listener;
+    struct listener *n = (struct listener *)p;
+    n->number = o->listener;
+    n->at = e;
     rc = pl__port_bind(p, &e, err);
+    if (!rc && e.transport == PL__IPC) lstat(e.path, &n->file);
+    if (!rc && e.transport == PL__IPC) uv_timer_start(&l->watch, watch, WATCH_MS, WATCH_MS);
     if (!rc) rc = pl__port_begin(p, err);
     if (rc) pl__port_close(p);
     return rc;

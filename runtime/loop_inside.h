@@ -58,7 +58,7 @@ struct pl_loop {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
-    uv_timer_t due;
+    uv_timer_t due, watch; /* watch: of the listeners' files */
     uv_signal_t signals[2];
     void *zmq;
     struct pl_node *node;

@@ -13,6 +13,8 @@
 
 enum {
     HIGH_WATER = 1000,
+    STRANGER_RECEIVES = 64, /* messages of up to 1 MiB that libzmq holds for us, of each peer */
+    STRANGER_SENDS = 256, /* what a peer does not take beyond them waits in the frontdoor's bounded outbox */
     HANDSHAKE_MS = 2000,
     HEARTBEAT_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
@@ -37,7 +39,8 @@ static bool set_kind(void *s, enum pl__socket_kind kind)
     case PL__SOCKET_HUB:
         return set_int(s, ZMQ_ROUTER_MANDATORY, 1);
     case PL__SOCKET_LISTENER:
-        return set_int(s, ZMQ_ROUTER_MANDATORY, 1) && set_heartbeat(s) && set_int(s, ZMQ_BACKLOG, BACKLOG);
+        return set_int(s, ZMQ_ROUTER_MANDATORY, 1) && set_heartbeat(s) && set_int(s, ZMQ_BACKLOG, BACKLOG) &&
+               set_int(s, ZMQ_RCVHWM, STRANGER_RECEIVES) && set_int(s, ZMQ_SNDHWM, STRANGER_SENDS);
     case PL__SOCKET_LEAF:
         return set_int(s, ZMQ_IMMEDIATE, 1) && set_int(s, ZMQ_RECONNECT_IVL, 20) &&
                set_int(s, ZMQ_RECONNECT_IVL_MAX, 1000);
