@@ -125,7 +125,7 @@ void doctor_service(struct doctor *d, const struct cli *c)
         return;
     }
     snprintf(endpoint, sizeof endpoint, "ipc://%s/admin.sock", d->data);
-    if (pl_client_create(endpoint, &client, &err)) {
+    if (pl_client_create(&(struct pl_client_opts){.endpoint = endpoint}, &client, &err)) {
         doctor_say(d, DOCTOR_PROBLEM, "daemon", "parlance ping", "%s", err.text);
         return;
     }
