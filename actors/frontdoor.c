@@ -151,6 +151,14 @@ static int check_type(const struct pl_type *type, uint32_t listener, struct pl_e
     return 0;
 }
 
+/* What a standby answers. */
+static bool only_reads(const struct pl_type *type)
+{
+    return type->id == PL_T_PING || type->id == PL_T_SESSIONS_LIST || type->id == PL_T_SESSIONS_SHOW ||
+           type->id == PL_T_FEEDBACK_LIST || type->id == PL_T_FEEDBACK_STATS ||
+           type->id == PL_T_RETRAIN_STATUS;
+}
+
 static int check(const struct frontdoor *st, const struct pl_origin *o, const struct pl_msg *m,
                  struct pl_err *err)
 {
@@ -160,6 +168,17 @@ static int check(const struct frontdoor *st, const struct pl_origin *o, const st
         return pl_fail(err, PL_E_INVALID, "id", "%s needs an id of 1 to 64 bytes", m->type->name);
     if (st->stopping && m->type->id != PL_T_PING)
         return pl_fail(err, PL_E_UNAVAILABLE, NULL, "the service is stopping");
+    if (st->opts.standby && !only_reads(m->type))
+        return pl_fail(err, PL_E_UNAVAILABLE, "type",
+                       "this is the standby: until it takes over it only reads");
+    return 0;
+}
+
+/* The bit of ACTOR in `up`; 0 when it is not needed. */
+static uint32_t need_of(struct pl_str actor)
+{
+    for (uint32_t i = 0; i < N_NEEDED; i++)
+        if (pl_str_is(actor, needed[i])) return 1u << i;
     return 0;
 }
 
@@ -172,7 +191,10 @@ static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struc
     b->version = pl_str_of(st->opts.version);
     b->model = pl_str_of(model ? model->name : "");
     b->model_digest = pl_str_of(model ? model->model_digest : "");
-    b->ready = st->up == (1u << N_NEEDED) - 1 && !st->stopping;
+    uint32_t wanted = ((1u << N_NEEDED) - 1) & ~(st->opts.standby ? need_of(PL_STR("executor")) : 0);
+    b->ready = (st->up & wanted) == wanted && !st->stopping;
+    b->has_role = st->opts.standby;
+    b->role = PL_STR("standby");
     b->credit = st->credit;
     if (id.len) SET(&m->env, correlation, id);
     deliver(self, st, o, m);
@@ -259,14 +281,6 @@ static void on_undelivered(struct pl_actor *self, struct frontdoor *st, const st
     fail_ticket(self, st, t, &err);
 }
 
-/* The bit of ACTOR in `up`; 0 when it is not needed. */
-static uint32_t need_of(struct pl_str actor)
-{
-    for (uint32_t i = 0; i < N_NEEDED; i++)
-        if (pl_str_is(actor, needed[i])) return 1u << i;
-    return 0;
-}
-
 /* An actor that went down has forgotten whom it answers. What it had accepted is stored: producers ask again.
  */
 static void on_down(struct pl_actor *self, struct frontdoor *st, struct pl_str actor)
@@ -324,7 +338,6 @@ static int frontdoor_start(struct pl_actor *self, void *state, const void *arg)
     pl__peers_start(self, &st->peers, &st->opts);
     for (uint32_t i = 0; i < N_NEEDED; i++) pl_monitor(self, needed[i]);
     pl_monitor(self, "feedback");
-    pl_monitor(self, "store");
     return 0;
 }
 

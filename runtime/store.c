@@ -22,6 +22,8 @@ enum {
     BATCH_REQUESTS = 512,
     BATCH_BYTES = 4 << 20,
     TIMER_REOPEN = 1,
+    TIMER_FOLLOW = 2,
+    FOLLOW_MS = 1000,
     REOPEN_MS = 1000,
     REOPEN_MAX_MS = 30000
 };
@@ -32,6 +34,7 @@ struct store {
     struct pl_msg *pending[BATCH_REQUESTS];
     uint32_t pending_count;
     uint32_t reopen_ms; /* the next delay; 0: no timer is running */
+    bool behind;        /* a follower's last try failed */
     struct pl_counter *commits, *requests, *refused, *errors;
     struct pl_gauge *free_bytes, *read_only;
     struct pl_histogram *seconds;
@@ -118,6 +121,16 @@ static void reopen(struct pl_actor *self, struct store *s)
     pl_log(self, PL_LOG_WARN, "store_not_reopened", "error=%s", err.text);
     s->reopen_ms = s->reopen_ms * 2 < REOPEN_MAX_MS ? s->reopen_ms * 2 : REOPEN_MAX_MS;
     pl_timer_start(self, s->reopen_ms, TIMER_REOPEN, 0);
+}
+
+/* A follower that cannot follow says so once, and tries on. */
+static void follow(struct pl_actor *self, struct store *s)
+{
+    struct pl_err err = {0};
+    bool failed = pl__disk_follow(s->disk, &err) != 0;
+    if (failed && !s->behind) pl_log(self, PL_LOG_WARN, "not_following", "error=%s", err.text);
+    s->behind = failed;
+    pl_timer_start(self, FOLLOW_MS, TIMER_FOLLOW, 0);
 }
 
 static void on_write(struct pl_actor *self, struct store *s, const struct pl_msg *m,
@@ -214,6 +227,8 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
         on_backup(self, s, m, b);
     else if (t && t->kind == TIMER_REOPEN)
         reopen(self, s);
+    else if (t && t->kind == TIMER_FOLLOW)
+        follow(self, s);
     else
         return PL_UNHANDLED;
     return 0;
@@ -258,6 +273,7 @@ static int store_start(struct pl_actor *self, void *state, const void *arg)
     }
     pl_gauge_set(s->read_only, 0);
     pl_gauge_set(s->free_bytes, (double)pl__disk_free_bytes(s->disk));
+    if (s->opts->secondary) pl_timer_start(self, 1, TIMER_FOLLOW, 0);
     return 0;
 }
 

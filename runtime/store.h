@@ -6,6 +6,8 @@
  * info log at header level (Debian's build aborts on a full disk otherwise), a free-space reserve checked before each
  * commit, and after a write error: read-only, then close and reopen on a timer; writes meanwhile fail with `storage`.
  * audit.add appends to the audit record (runtime/audit.h) and is answered once that is on disk.
+ * As a follower (secondary) it reads the store of a running service, at most a second behind it; a store that cannot be
+ * opened yet is tried again, and reads fail with `unavailable` until then.
  * The actor blocks on disk: give it a thread of its own (placement). */
 #ifndef PL_RUNTIME_STORE_H
 #define PL_RUNTIME_STORE_H
@@ -17,6 +19,8 @@ struct pl_store_opts {
     const char *const *families;   /* NULL-terminated names, made when absent */
     uint64_t reserve_bytes;        /* refuse writes when less is free on the disk; 0: 64 MiB + 2 x write buffers */
     uint64_t write_buffer_bytes;   /* a family; 0: 8 MiB */
+    const char *secondary;         /* directory for a follower's own files: reads what another process writes, and takes no
+                                      writes; NULL: this one writes */
     const char *data;              /* directory of audit.jsonl; NULL: audit.add is refused as unsupported */
 };
 extern const struct pl_actor_class pl_store_class; /* arg: const struct pl_store_opts * */

@@ -93,6 +93,7 @@ static void set_options(struct pl__disk *d)
     rocksdb_options_set_stats_persist_period_sec(o, 0);
     rocksdb_options_set_compression(o, rocksdb_lz4_compression);
     set_tables(d);
+    if (d->opts->secondary) rocksdb_options_set_max_open_files(o, -1); /* it holds what the writer removes */
 }
 
 static int add_family(struct pl__disk *d, const char *name, bool ours, struct pl_err *err)
@@ -173,8 +174,12 @@ static char *try_open(struct pl__disk *d)
     rocksdb_column_family_handle_t *handles[FAMILIES_MAX];
     char *text = NULL;
     for (uint32_t i = 0; i < d->families_count; i++) names[i] = d->families[i].name, options[i] = d->options;
-    d->db = rocksdb_open_column_families(d->options, d->opts->path, (int)d->families_count, names, options,
-                                         handles, &text);
+    d->db = d->opts->secondary
+                ? rocksdb_open_as_secondary_column_families(d->options, d->opts->path, d->opts->secondary,
+                                                            (int)d->families_count, names, options, handles,
+                                                            &text)
+                : rocksdb_open_column_families(d->options, d->opts->path, (int)d->families_count, names,
+                                               options, handles, &text);
     if (text) d->db = NULL;
     for (uint32_t i = 0; d->db && i < d->families_count; i++) d->families[i].handle = handles[i];
     return text;
@@ -182,7 +187,7 @@ static char *try_open(struct pl__disk *d)
 
 static int open_database(struct pl__disk *d, struct pl_err *err)
 {
-    int rc = check_room_to_open(d->opts->path, err);
+    int rc = d->opts->secondary ? 0 : check_room_to_open(d->opts->path, err);
     if (!rc) rc = list_families(d, err);
     if (rc) return rc;
     char *text = try_open(d);
@@ -214,7 +219,7 @@ static uint64_t default_reserve(const struct pl__disk *d)
 
 int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct pl_err *err)
 {
-    int rc = pl__dir_make(o->path, err);
+    int rc = pl__dir_make(o->secondary ? o->secondary : o->path, err);
     if (rc) return rc;
     struct pl__disk *d = calloc(1, sizeof *d);
     if (!d) return pl_fail(err, PL_E_NO_MEMORY, "store", "out of memory");
@@ -229,11 +234,28 @@ int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct p
     set_options(d);
     rocksdb_writeoptions_set_sync(d->writing, 1);
     rc = open_database(d, err);
+    if (rc && o->secondary) {
+        close_database(d); /* the writer may be making it */
+        rc = 0;
+    }
     if (rc)
         pl__disk_close(&d);
     else
         *out = d;
     return rc;
+}
+
+int pl__disk_follow(struct pl__disk *d, struct pl_err *err)
+{
+    char *text = NULL;
+    if (!d->opts->secondary) return pl_fail(err, PL_E_INVALID, "store", "this store follows nobody");
+    if (!d->db) {
+        int rc = open_database(d, err);
+        if (rc) close_database(d);
+        return rc;
+    }
+    rocksdb_try_catch_up_with_primary(d->db, &text);
+    return text ? fail(text, PL_E_IO, "follow the service's store", err) : 0;
 }
 
 void pl__disk_close(struct pl__disk **d)
@@ -316,6 +338,8 @@ static void add_op(struct pl__disk *d, const struct pl_store_op *op)
 
 int pl__disk_add(struct pl__disk *d, const struct pl_store_write *w, struct pl_err *err)
 {
+    if (d->opts->secondary)
+        return pl_fail(err, PL_E_UNAVAILABLE, "store", "this is a standby: it only reads");
     if (d->failed || !d->db)
         return pl_fail(err, PL_E_STORAGE, "store",
                        "the store is read-only since a write failed; it will be reopened");
@@ -351,7 +375,8 @@ static int check_open(const struct pl__disk *d, struct pl_err *err)
 {
     if (d->db) return 0;
     return pl_fail(err, PL_E_UNAVAILABLE, "store",
-                   "the store is closed since a write failed; it will be reopened");
+                   d->opts->secondary ? "the service's store cannot be read yet"
+                                      : "the store is closed since a write failed; it will be reopened");
 }
 
 int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence, struct pl_err *err)

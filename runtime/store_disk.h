@@ -35,6 +35,9 @@ uint64_t pl__disk_free_bytes(const struct pl__disk *d);
  * the file system is the same. What the tables lack is written out first. *SEQUENCE: number of its newest write.
  * -PL_E_STORAGE without room, -PL_E_UNAVAILABLE while closed, -PL_E_IO. */
 int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence, struct pl_err *err);
+/* Of a follower: takes up what the writer did since, or opens what could not be opened before. -PL_E_INVALID for one that
+ * is no follower. */
+int pl__disk_follow(struct pl__disk *d, struct pl_err *err);
 
 /* Fill the body of REPLY (store.values, store.rows) in its arena. -PL_E_INVALID, -PL_E_TOO_LARGE,
  * -PL_E_CORRUPT, -PL_E_IO, -PL_E_UNAVAILABLE, -PL_E_NO_MEMORY. */

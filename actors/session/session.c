@@ -336,6 +336,7 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     pl_monitor(self, "batcher");
     pl_monitor(self, "tools");
     pl_monitor(self, "frontdoor");
+    if (s->opts->standby) return recovery_done(self, s);
     return recover(self, s);
 }
 

@@ -58,6 +58,10 @@ extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, 
     {                                                                                                        \
         .name = "wait", .kind = PL_OPT_F64, .fallback = "5", .min = 0, .max = 86400, .unit = "s",            \
         .doc = "how long to wait for the service to answer at all"                                           \
+    },                                                                                                       \
+    {                                                                                                        \
+        .name = "standby", .kind = PL_OPT_BOOL, .fallback = "false",                                         \
+        .doc = "ask the standby of the data directory: it answers what reads"                                \
     }
 #define CLI_ENDPOINT                                                                                         \
     CLI_WAIT,                                                                                                \

@@ -42,8 +42,9 @@ static int endpoint_of(const struct cli *c, bool admin, char *out, size_t size)
     }
     int rc = cli_data(c, data, sizeof data);
     if (rc) return rc;
-    snprintf(out, size, "ipc://%s/admin.sock", data);
-    if (!admin && !named && !somebody_listens(out + strlen("ipc://")))
+    bool standby = pl_config_bool(c->options, "standby");
+    snprintf(out, size, "ipc://%s/%s.sock", data, standby ? "standby" : "admin");
+    if (!standby && !admin && !named && !somebody_listens(out + strlen("ipc://")))
         snprintf(out, size, "tcp://127.0.0.1:5580");
     return CLI_OK;
 }
@@ -91,7 +92,9 @@ static int show(const struct cli *c, const struct pl_pong *p)
         cli_print_record(&pl_pong_type, p, NULL, NULL);
     else
         printf("parlanced %.*s, model %.*s, %s\n", PL_STR_FMT(p->version), PL_STR_FMT(p->model),
-               p->ready ? "ready" : "loading");
+               p->has_role && p->ready ? "standby"
+               : p->ready              ? "ready"
+                                       : "loading");
     return p->ready ? CLI_OK : CLI_FAILED;
 }
 

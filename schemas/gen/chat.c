@@ -183,9 +183,10 @@ static const struct pl_field fields_pong[] = {
     {.name = "model_digest", .name_len = 12, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_pong, model_digest), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
     {.name = "ready", .name_len = 5, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_pong, ready)},
     {.name = "credit", .name_len = 6, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_pong, credit), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "role", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_pong, role), .has_at = offsetof(struct pl_pong, has_role), .min = {.u = 0ULL}, .max = {.u = 16ULL}},
 };
 static const struct pl_shape pl__pong_shape = {
-    fields_pong, 5, sizeof(struct pl_pong),
+    fields_pong, 6, sizeof(struct pl_pong),
     offsetof(struct pl_pong, unknown), offsetof(struct pl_pong, unknown_count), 0,
 };
 TYPE(pong, "pong", PL_T_PONG, PL_EDGE_OUT)
