@@ -66,6 +66,14 @@ const struct pl_option pl_daemon_options[] = {
      .max = 1048576,
      .unit = "MiB",
      .doc = "refuse writes when less is free on the disk; 0: what the store needs to stay safe"},
+    {.name = "master-key-file",
+     .kind = PL_OPT_STRING,
+     .doc = "file (mode 0600) with the 64 hex digits of the master key; default DATA/master.key, made at the "
+            "first "
+            "start"},
+    {.name = "master-key-command",
+     .kind = PL_OPT_STRING,
+     .doc = "command that prints the master key's 64 hex digits; or set PARLANCE_MASTER_KEY to them"},
     {.name = "log-level",
      .kind = PL_OPT_CHOICE,
      .fallback = "info",

@@ -190,6 +190,7 @@ static int serve(struct daemon *d, struct pl_err *err)
     bool after = pl_config_u64(d->config, "lock-fd") > 0; /* another service, as its standby */
     int rc = take_lock(d, err);
     if (!rc) rc = pl_backup_check_interrupted(d->service.data, err);
+    if (!rc) rc = pl_service_unlock(&d->service, "service", true, err);
     if (rc) return rc;
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
@@ -213,6 +214,9 @@ static int serve(struct daemon *d, struct pl_err *err)
     pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving",
                  "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s", PL_VERSION, (int)getpid(),
                  d->service.ctx_size, d->service.n_pages, d->service.listen);
+    if (d->service.master.beside)
+        pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "master_key_beside_data",
+                     "file=%s advice=\"keep it elsewhere: --master-key-file\"", d->service.master.file);
     record(d, after ? "standby.takeover" : "daemon.start", "done", PL_VERSION);
     rc = pl_loop_run(d->loop, err);
     record(d, "daemon.stop", rc ? "failed" : "done", rc ? err->text : NULL);
@@ -221,7 +225,8 @@ static int serve(struct daemon *d, struct pl_err *err)
 
 static int be_standby(struct daemon *d, struct pl_err *err)
 {
-    int lock, rc = pl_standby_run(&d->service, &lock, err);
+    int lock = -1, rc = pl_service_unlock(&d->service, "standby", false, err);
+    if (!rc) rc = pl_standby_run(&d->service, &lock, err);
     return rc || lock < 0 ? rc : pl_standby_become(&d->service, d->argc, d->argv, lock, err);
 }
 
@@ -231,6 +236,8 @@ static int be_child(struct daemon *d, const char *role, struct pl_err *err)
     int rc = pl_child_limit(pl_config_u64(d->config, "memory"), err);
     if (rc) return rc;
     if (strcmp(role, "edge") == 0) pl_child_open_files();
+    rc = pl_service_unlock(&d->service, role, false, err);
+    if (rc) return rc;
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
     return pl_leaf_run(&d->service, d->zmq, role, link, pl_config_u64(d->config, "incarnation"), err);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "actors/keys.h"
@@ -190,6 +192,9 @@ static void fill_options(struct pl_service *s)
     s->tools = (struct pl_tools_opts){.names = s->tool_list};
     s->feedback = (struct pl_feedback_opts){.threshold = (uint32_t)pl_config_u64(c, "feedback-threshold")};
     s->store = (struct pl_store_opts){.path = s->store_path,
+                                      .master = &s->master,
+                                      .vault = s->vault_path,
+                                      .vault_copies = s->vault_copies,
                                       .families = pl_families,
                                       .reserve_bytes = pl_config_u64(c, "store-reserve") * 1024 * 1024,
                                       .data = s->data};
@@ -230,6 +235,9 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     snprintf(s->program, sizeof s->program, "%s", program);
     int rc = pl_data_path(c, s->data, sizeof s->data, err);
     int n = snprintf(s->store_path, sizeof s->store_path, "%.1000s/store", s->data);
+    snprintf(s->vault_path, sizeof s->vault_path, "%.1000s/vault", s->data);
+    snprintf(s->vault_copy, sizeof s->vault_copy, "%.1000s/backups/vault", s->data);
+    s->vault_copies[0] = s->vault_copy;
     if (!rc && n >= 1000)
         rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);
@@ -240,8 +248,50 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     return rc;
 }
 
+static bool needs_key(const char *node)
+{
+    static const char *const nodes[] = {"service", "standby", "store", "session", "feedback"};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (strcmp(nodes[i], node) == 0) return true;
+    return false;
+}
+
+/* A core file or a debugger's view would hold every key and every dialogue. Sanitizers have to trace
+ * themselves. */
+static void keep_out_of_cores(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+int pl_service_unlock(struct pl_service *s, const char *node, bool first, struct pl_err *err)
+{
+    char current[PL_PATH_MAX + 16];
+    struct pl_vault *v = NULL;
+    const struct pl_master_source from = {.file = pl_config_str(s->config, "master-key-file"),
+                                          .command = pl_config_str(s->config, "master-key-command"),
+                                          .data = s->data};
+    keep_out_of_cores();
+    if (!needs_key(node)) return unsetenv(PL_MASTER_ENV);
+    snprintf(current, sizeof current, "%s/CURRENT", s->store_path);
+    bool fresh = first && access(current, F_OK) != 0 && access(s->vault_path, F_OK) != 0;
+    int rc = pl_master_find(&s->master, &from, fresh, err);
+    if (!rc)
+        rc = pl_master_open(&s->master, s->vault_path,
+                            fresh   ? PL_VAULT_CREATE
+                            : first ? PL_VAULT_EXISTING
+                                    : PL_VAULT_READ_ONLY,
+                            &v, err);
+    if (!rc) memcpy(s->row_key, pl_vault_row_key(v), sizeof s->row_key);
+    pl_vault_close(&v);
+    return rc;
+}
+
 void pl_service_finish(struct pl_service *s)
 {
+    pl_master_clear(&s->master);
     pl_template_destroy(&s->chat_template);
     pl_vocab_destroy(&s->vocab);
 }

@@ -157,9 +157,12 @@ static const struct pl_field fields_store_op[] = {
     {.name = "key", .name_len = 3, .form = PL_FORM_BIN, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_op, key), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
     {.name = "end", .name_len = 3, .form = PL_FORM_BIN, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, end), .has_at = offsetof(struct pl_store_op, has_end), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
     {.name = "value", .name_len = 5, .form = PL_FORM_BIN, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, value), .has_at = offsetof(struct pl_store_op, has_value), .min = {.u = 0ULL}, .max = {.u = 16777216ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, tenant), .has_at = offsetof(struct pl_store_op, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, user), .has_at = offsetof(struct pl_store_op, has_user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "also", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, also), .has_at = offsetof(struct pl_store_op, has_also), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
 };
 const struct pl_shape pl__store_op_shape = {
-    fields_store_op, 5, sizeof(struct pl_store_op),
+    fields_store_op, 8, sizeof(struct pl_store_op),
     offsetof(struct pl_store_op, unknown), offsetof(struct pl_store_op, unknown_count), 0,
 };
 TYPE(store_op, "store_op", PL_T_STORE_OP, PL_EDGE_NONE)
@@ -219,6 +222,51 @@ static const struct pl_shape pl__store_failed_shape = {
     offsetof(struct pl_store_failed, unknown), offsetof(struct pl_store_failed, unknown_count), 0,
 };
 TYPE(store_failed, "store.failed", PL_T_STORE_FAILED, PL_EDGE_NONE)
+
+/* store.forget */
+static const struct pl_field fields_store_forget[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forget, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forget, tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forget, user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+};
+static const struct pl_shape pl__store_forget_shape = {
+    fields_store_forget, 3, sizeof(struct pl_store_forget),
+    offsetof(struct pl_store_forget, unknown), offsetof(struct pl_store_forget, unknown_count), 0,
+};
+TYPE(store_forget, "store.forget", PL_T_STORE_FORGET, PL_EDGE_NONE)
+
+/* store.forgotten */
+static const struct pl_field fields_store_forgotten[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forgotten, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "found", .name_len = 5, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forgotten, found)},
+};
+static const struct pl_shape pl__store_forgotten_shape = {
+    fields_store_forgotten, 2, sizeof(struct pl_store_forgotten),
+    offsetof(struct pl_store_forgotten, unknown), offsetof(struct pl_store_forgotten, unknown_count), 0,
+};
+TYPE(store_forgotten, "store.forgotten", PL_T_STORE_FORGOTTEN, PL_EDGE_NONE)
+
+/* store.rotate */
+static const struct pl_field fields_store_rotate[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_rotate, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_rotate, tenant), .has_at = offsetof(struct pl_store_rotate, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "file", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_rotate, file), .has_at = offsetof(struct pl_store_rotate, has_file), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__store_rotate_shape = {
+    fields_store_rotate, 3, sizeof(struct pl_store_rotate),
+    offsetof(struct pl_store_rotate, unknown), offsetof(struct pl_store_rotate, unknown_count), 0,
+};
+TYPE(store_rotate, "store.rotate", PL_T_STORE_ROTATE, PL_EDGE_NONE)
+
+/* store.rotated */
+static const struct pl_field fields_store_rotated[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_rotated, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__store_rotated_shape = {
+    fields_store_rotated, 1, sizeof(struct pl_store_rotated),
+    offsetof(struct pl_store_rotated, unknown), offsetof(struct pl_store_rotated, unknown_count), 0,
+};
+TYPE(store_rotated, "store.rotated", PL_T_STORE_ROTATED, PL_EDGE_NONE)
 
 /* store.get */
 static const struct pl_field fields_store_get[] = {
