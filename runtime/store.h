@@ -28,7 +28,6 @@ struct pl_store_opts {
     const char *data;              /* directory of audit.jsonl; NULL: audit.add is refused as unsupported */
     struct pl_master *master;      /* the master key; lent for the store's life, a rotation changes it */
     const char *vault;             /* file of the data keys; NULL: PATH.vault. Made when there is no store yet */
-    const char *const *vault_copies; /* NULL-terminated; copies that forget and rotate as well; may be NULL */
 };
 extern const struct pl_actor_class pl_store_class; /* arg: const struct pl_store_opts * */
 

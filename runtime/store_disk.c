@@ -84,6 +84,192 @@ int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct p
     return rc;
 }
 
+void pl__disk_close(struct pl__disk **d)
+{
+    if (!d || !*d) return;
+    pl__disk_close_all(*d);
+    free((*d)->sealed);
+    rocksdb_writebatch_destroy((*d)->batch);
+    rocksdb_options_destroy((*d)->options);
+    rocksdb_writeoptions_destroy((*d)->writing);
+    rocksdb_readoptions_destroy((*d)->reading);
+    rocksdb_cache_destroy((*d)->cache);
+    free(*d);
+    *d = NULL;
+}
+
+uint64_t pl__disk_free_bytes(const struct pl__disk *d)
+{
+    return pl__room_at(d->opts->path);
+}
+
+bool pl__disk_failed(const struct pl__disk *d)
+{
+    return d->failed_code != 0;
+}
+
+static int check_room(const struct pl__disk *d, struct pl_err *err)
+{
+    uint64_t room = pl__disk_free_bytes(d);
+    if (room >= d->reserve_bytes) return 0;
+    return pl_fail(err, PL_E_STORAGE_FULL, "store",
+                   "%llu MiB are free on the disk, and %llu MiB are kept in reserve",
+                   (unsigned long long)(room >> 20), (unsigned long long)(d->reserve_bytes >> 20));
+}
+
+int pl__disk_reopen(struct pl__disk *d, struct pl_err *err)
+{
+    int rc = check_room(d, err);
+    if (rc) return rc;
+    pl__disk_close_database(d);
+    rc = pl__disk_open_database(d, err);
+    if (rc)
+        pl__disk_close_database(d);
+    else
+        d->failed_code = 0;
+    return rc;
+}
+
+static rocksdb_column_family_handle_t *find_family(const struct pl__disk *d, struct pl_str name,
+                                                   struct pl_err *err)
+{
+    for (uint32_t i = 0; i < d->families_count; i++)
+        if (d->families[i].ours && pl_str_is(name, d->families[i].name)) return d->families[i].handle;
+    pl_fail(err, PL_E_INVALID, "family", "there is no column family `%.*s`", PL_STR_FMT(name));
+    return NULL;
+}
+
+/* Everything that RocksDB would refuse only after the log has it is refused here. */
+static int check_op(const struct pl__disk *d, const struct pl_store_op *op, struct pl_err *err)
+{
+    if (!find_family(d, op->family, err)) return -PL_E_INVALID;
+    return pl__store_op_check(op, err);
+}
+
+static const char *bytes_of(struct pl_bin b)
+{
+    return b.ptr ? (const char *)b.ptr : "";
+}
+
+static int add_put(struct pl__disk *d, rocksdb_column_family_handle_t *f, const struct pl_store_op *op,
+                   struct pl_err *err)
+{
+    size_t most = (size_t)op->value.len + PL__VALUE_OVERHEAD_MAX, len;
+    if (most > d->sealed_bytes) {
+        uint8_t *grown = realloc(d->sealed, most);
+        if (!grown) return pl_fail(err, PL_E_NO_MEMORY, "value", "no memory to seal a value");
+        d->sealed = grown;
+        d->sealed_bytes = most;
+    }
+    int rc = pl__value_seal(&d->values, op, d->sealed, &len, err);
+    if (!rc)
+        rocksdb_writebatch_put_cf(d->batch, f, bytes_of(op->key), op->key.len, (const char *)d->sealed, len);
+    return rc;
+}
+
+static int add_op(struct pl__disk *d, const struct pl_store_op *op, struct pl_err *err)
+{
+    rocksdb_column_family_handle_t *f = find_family(d, op->family, NULL);
+    const char *key = bytes_of(op->key);
+    if (op->op == PL_STORE_OP_OP_PUT) return add_put(d, f, op, err);
+    if (op->op == PL_STORE_OP_OP_DELETE)
+        rocksdb_writebatch_delete_cf(d->batch, f, key, op->key.len);
+    else
+        rocksdb_writebatch_delete_range_cf(d->batch, f, key, op->key.len, bytes_of(op->end), op->end.len);
+    return 0;
+}
+
+static int refuse_to_write(struct pl_err *err)
+{
+    return pl_fail(err, PL_E_UNAVAILABLE, "store", "this is a standby: it only reads");
+}
+
+int pl__disk_add(struct pl__disk *d, const struct pl_store_write *w, struct pl_err *err)
+{
+    char *text = NULL;
+    int rc = 0;
+    if (d->opts->secondary) return refuse_to_write(err);
+    if (d->failed_code || !d->db)
+        return pl_fail(err, d->failed_code ? d->failed_code : PL_E_STORAGE, "store",
+                       "the store is read-only since a write failed; it will be reopened");
+    for (uint32_t i = 0; i < w->ops_count; i++) {
+        rc = check_op(d, &w->ops[i], err);
+        if (rc) return rc;
+    }
+    rocksdb_writebatch_set_save_point(d->batch);
+    for (uint32_t i = 0; i < w->ops_count && !rc; i++) rc = add_op(d, &w->ops[i], err);
+    if (rc)
+        rocksdb_writebatch_rollback_to_save_point(d->batch, &text);
+    else
+        rocksdb_writebatch_pop_save_point(d->batch, &text);
+    rocksdb_free(text);
+    return rc;
+}
+
+size_t pl__disk_batch_bytes(struct pl__disk *d)
+{
+    size_t n;
+    rocksdb_writebatch_data(d->batch, &n);
+    return n;
+}
+
+/* The batch's own number goes in last, as a row of its own. */
+static void add_mark(struct pl__disk *d, struct pl__mark *next)
+{
+    size_t n;
+    uint8_t row[PL__MARK_BYTES];
+    *next = d->mark;
+    const char *bytes = rocksdb_writebatch_data(d->batch, &n);
+    pl__mark_next(next, bytes, n);
+    pl__mark_encode(next, row);
+    rocksdb_writebatch_put_cf(d->batch, d->families[0].handle, PL__MARK_KEY, strlen(PL__MARK_KEY),
+                              (const char *)row, sizeof row);
+}
+
+int pl__disk_commit(struct pl__disk *d, struct pl_err *err)
+{
+    char *text = NULL;
+    struct pl__mark next;
+    int rc = check_room(d, err);
+    if (!rc) rc = pl_vault_sync(d->vault, err); /* first: no row without the key that opens it */
+    if (!rc && rocksdb_writebatch_count(d->batch) > 0) {
+        add_mark(d, &next);
+        rocksdb_write(d->db, d->writing, d->batch, &text);
+        if (!text) d->mark = next;
+        if (!text && d->mark_fd >= 0) pl__mark_write(d->mark_fd, &d->mark);
+    }
+    rocksdb_writebatch_clear(d->batch);
+    if (!text) return rc;
+    rc = pl__disk_fail(text, PL_E_STORAGE, "commit", err);
+    d->failed_code = rc == -PL_E_STORAGE_FULL ? PL_E_STORAGE_FULL : PL_E_STORAGE;
+    if (err) err->code = d->failed_code;
+    return -d->failed_code;
+}
+
+int pl__disk_forget(struct pl__disk *d, struct pl_str tenant, struct pl_str user, bool *found,
+                    struct pl_err *err)
+{
+    uint64_t number = 0;
+    if (d->opts->secondary) return refuse_to_write(err);
+    int rc = pl_vault_forget(d->vault, tenant, user, &number, err);
+    *found = number != 0;
+    if (number) pl__disk_begin_sweep(d);
+    return rc;
+}
+
+int pl__disk_rotate(struct pl__disk *d, const struct pl_store_rotate *r, struct pl_err *err)
+{
+    char file[1025];
+    if (d->opts->secondary) return refuse_to_write(err);
+    int rc = pl_vault_sync(d->vault, err);
+    if (rc) return rc;
+    if (r->has_tenant) return pl_vault_rotate_tenant(d->vault, r->tenant, err);
+    snprintf(file, sizeof file, "%.*s", PL_STR_FMT(r->file));
+    if (!r->has_file || !*file)
+        return pl_fail(err, PL_E_INVALID, "file", "name the file of the new master key");
+    return pl_master_rotate(d->opts->master, d->vault, file, err);
+}
+
 int pl__disk_follow(struct pl__disk *d, struct pl_err *err)
 {
     char *text = NULL;
@@ -96,6 +282,14 @@ int pl__disk_follow(struct pl__disk *d, struct pl_err *err)
     rocksdb_try_catch_up_with_primary(d->db, &text);
     if (text) return pl__disk_fail(text, PL_E_IO, "follow the service's store", err);
     return pl__disk_follow_vault(d, err); /* after the rows: it has the keys of all of them */
+}
+
+static int check_open(const struct pl__disk *d, struct pl_err *err)
+{
+    if (d->db) return 0;
+    return pl_fail(err, PL_E_UNAVAILABLE, "store",
+                   d->opts->secondary ? "the service's store cannot be read yet"
+                                      : "the store is closed since a write failed; it will be reopened");
 }
 
 int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence, struct pl_err *err)

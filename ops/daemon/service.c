@@ -194,7 +194,6 @@ static void fill_options(struct pl_service *s)
     s->store = (struct pl_store_opts){.path = s->store_path,
                                       .master = &s->master,
                                       .vault = s->vault_path,
-                                      .vault_copies = s->vault_copies,
                                       .families = pl_families,
                                       .reserve_bytes = pl_config_u64(c, "store-reserve") * 1024 * 1024,
                                       .data = s->data};
@@ -236,8 +235,6 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     int rc = pl_data_path(c, s->data, sizeof s->data, err);
     int n = snprintf(s->store_path, sizeof s->store_path, "%.1000s/store", s->data);
     snprintf(s->vault_path, sizeof s->vault_path, "%.1000s/vault", s->data);
-    snprintf(s->vault_copy, sizeof s->vault_copy, "%.1000s/backups/vault", s->data);
-    s->vault_copies[0] = s->vault_copy;
     if (!rc && n >= 1000)
         rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);

@@ -28,8 +28,7 @@ struct pl_service {
     struct pl_log log;
     struct pl_master master;
     uint8_t row_key[PL_KEY_BYTES];
-    char vault_path[PL_PATH_MAX], vault_copy[PL_PATH_MAX];
-    const char *vault_copies[2];
+    char vault_path[PL_PATH_MAX];
 
     struct pl_frontdoor_opts frontdoor;
     struct pl_session_opts session;
