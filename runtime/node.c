@@ -497,6 +497,11 @@ void pl_node_metrics_write(struct pl_node *n, struct pl_buf *out)
     pl_buf_finish(&own);
 }
 
+struct pl_log *pl_node_log(const struct pl_node *n)
+{
+    return n->opts.log;
+}
+
 const char *pl_node_name(const struct pl_node *n)
 {
     return n->name;

@@ -106,10 +106,10 @@ void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnat
 struct pl_net_peer {
     struct pl_bin id;    /* routing id, 1 to 32 bytes */
     bool delimiter;      /* an empty frame came first: a REQ socket */
-    struct pl_str key;   /* name of the authenticated key; empty: a local peer without a key, and the rest is zero too */
+    struct pl_str key;   /* name of the authenticated key; empty: a local peer without a key, without tenant and roles */
     struct pl_str tenant;
-    uint32_t roles;      /* PL_ROLE_* */
-    bool act_for;        /* the envelope's tenant counts */
+    uint32_t roles;      /* PL_ROLE_*; 0 with a key: it was revoked */
+    bool act_for;        /* the envelope's tenant counts: so says the key, or a local peer came by ipc */
 };
 /* PEER and BYTES are borrowed. -PL_E_AGAIN when the actor's mailbox is full: stop reading that socket until pl_node_room.
  * -PL_E_NOT_FOUND: no such listener here. More than 1 MiB of BYTES are passed on as malformed and empty. */
@@ -122,6 +122,7 @@ struct pl_metrics *pl_node_metrics(struct pl_node *n);
 /* Appends this node's metrics and those that its leaves sent last; theirs have a label `node`, and are gone while the
  * leaf is down. At most a heartbeat old. */
 void pl_node_metrics_write(struct pl_node *n, struct pl_buf *out);
+struct pl_log *pl_node_log(const struct pl_node *n); /* may be NULL */
 const char *pl_node_name(const struct pl_node *n);
 /* Handled: by an actor here, or given to a link. What came over a link counts as sent here too. */
 struct pl_node_counts { uint64_t sent, handled, refused, dead, in_flight, restarts, child_restarts; };
