@@ -161,6 +161,30 @@ static int read_model(struct pl_service *s, const char *node, struct pl_err *err
     return rc;
 }
 
+static struct pl_tenant_rule rule_of(const struct pl_config *c, const char *tenant)
+{
+    const char *member = tenant ? tenant : "";
+    return (struct pl_tenant_rule){.tenant = tenant,
+                                   .rate = pl_config_f64_of(c, "tenant-rate", member),
+                                   .burst = (uint32_t)pl_config_u64_of(c, "tenant-burst", member),
+                                   .queue = (uint32_t)pl_config_u64_of(c, "tenant-queue", member),
+                                   .open = (uint32_t)pl_config_u64_of(c, "tenant-open", member),
+                                   .quota = pl_config_u64_of(c, "tenant-quota", member)};
+}
+
+/* The usual limits, and those of each tenant with a section of its own. */
+static int read_tenants(struct pl_service *s, struct pl_err *err)
+{
+    uint32_t n = 0;
+    while (pl_config_member(s->config, "tenant", n)) n++;
+    s->tenant_rules = calloc(n + 1, sizeof *s->tenant_rules);
+    if (!s->tenant_rules) return pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
+    for (uint32_t i = 0; i < n; i++)
+        s->tenant_rules[i] = rule_of(s->config, pl_config_member(s->config, "tenant", i));
+    s->tenants = (struct pl_tenant_rules){rule_of(s->config, NULL), s->tenant_rules, n};
+    return 0;
+}
+
 static void fill_options(struct pl_service *s)
 {
     const struct pl_config *c = s->config;
@@ -172,12 +196,14 @@ static void fill_options(struct pl_service *s)
     s->frontdoor = (struct pl_frontdoor_opts){.model = &s->text,
                                               .version = PL_VERSION,
                                               .max_message_bytes = MESSAGE_BYTES,
+                                              .tenants = &s->tenants,
                                               .outboxes_bytes = edge / 4,
                                               .unanswered_bytes = edge / 8};
     s->session = (struct pl_session_opts){.model = &s->text,
                                           .ctx_size = s->ctx_size,
                                           .max_seqs = seqs,
                                           .queue = queue,
+                                          .tenants = &s->tenants,
                                           .tool_hint = pl_config_str(c, "tool-hint")};
     s->batcher = (struct pl_batcher_opts){
         .max_seqs = seqs, .queue = queue, .ctx_size = s->ctx_size, .prefill_chunk = chunk, .vocab = s->vocab};
@@ -238,6 +264,7 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     if (!rc && n >= 1000)
         rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);
+    if (!rc) rc = read_tenants(s, err);
     if (!rc && needs_text(node)) rc = read_model(s, node, err);
     if (!needs_text(node)) take_model_name(s);
     snprintf(s->listen, sizeof s->listen, "%s", pl_config_str(c, "listen"));
@@ -291,6 +318,7 @@ void pl_service_finish(struct pl_service *s)
     pl_master_clear(&s->master);
     pl_template_destroy(&s->chat_template);
     pl_vocab_destroy(&s->vocab);
+    free(s->tenant_rules);
 }
 
 int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err)
@@ -328,21 +356,32 @@ static void admin_endpoint(const struct pl_service *s, char out[PL_PATH_MAX + 64
     snprintf(out, PL_PATH_MAX + 64, "ipc://%s/admin.sock", s->data);
 }
 
+static struct pl_listen_opts listen_opts(const struct pl_service *s, uint32_t number, const char *endpoint)
+{
+    return (struct pl_listen_opts){.listener = number,
+                                   .endpoint = endpoint,
+                                   .max_bytes = FRAME_BYTES,
+                                   .data = s->data,
+                                   .require_keys = pl_config_bool(s->config, "require-keys")};
+}
+
 int pl_service_can_listen(struct pl_service *s, struct pl_err *err)
 {
     char admin[PL_PATH_MAX + 64], actual[sizeof s->listen];
     admin_endpoint(s, admin);
-    int rc = of_option(pl_listen_probe(s->listen, actual, sizeof actual, err), "listen", err);
+    struct pl_listen_opts clients = listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
+    struct pl_listen_opts operators = listen_opts(s, PL_LISTENER_ADMIN, admin);
+    int rc = of_option(pl_listen_probe(&clients, actual, sizeof actual, err), "listen", err);
     if (!rc) strcpy(s->listen, actual);
-    return rc ? rc : of_option(pl_listen_probe(admin, NULL, 0, err), "data", err);
+    return rc ? rc : of_option(pl_listen_probe(&operators, NULL, 0, err), "data", err);
 }
 
 int pl_service_listen(struct pl_service *s, struct pl_loop *l, struct pl_node *n, struct pl_err *err)
 {
     char admin[PL_PATH_MAX + 64];
     admin_endpoint(s, admin);
-    struct pl_listen_opts clients = {PL_LISTENER_CLIENTS, s->listen, FRAME_BYTES};
-    struct pl_listen_opts operators = {PL_LISTENER_ADMIN, admin, FRAME_BYTES};
+    struct pl_listen_opts clients = listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
+    struct pl_listen_opts operators = listen_opts(s, PL_LISTENER_ADMIN, admin);
     int rc = of_option(pl_loop_listen(l, &clients, err), "listen", err);
     if (!rc) rc = of_option(pl_loop_listen(l, &operators, err), "data", err);
     if (!rc) rc = pl_node_listener(n, PL_LISTENER_CLIENTS, "frontdoor", err);

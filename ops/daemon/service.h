@@ -4,6 +4,7 @@
 #define PL_OPS_DAEMON_SERVICE_H
 
 #include "actors/actors.h"
+#include "actors/tenant_limits.h"
 #include "ops/daemon/options.h"
 #include "runtime/loop.h"
 #include "runtime/node.h"
@@ -29,6 +30,8 @@ struct pl_service {
     struct pl_master master;
     uint8_t row_key[PL_KEY_BYTES];
     char vault_path[PL_PATH_MAX];
+    struct pl_tenant_rules tenants;
+    struct pl_tenant_rule *tenant_rules; /* of those with a section in the file */
 
     struct pl_frontdoor_opts frontdoor;
     struct pl_session_opts session;

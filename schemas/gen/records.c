@@ -178,3 +178,14 @@ static const struct pl_shape pl__rec_counter_shape = {
     offsetof(struct pl_rec_counter, unknown), offsetof(struct pl_rec_counter, unknown_count), 0,
 };
 TYPE(rec_counter, "rec.counter", PL_T_REC_COUNTER, PL_EDGE_NONE)
+
+/* rec.tenant_day */
+static const struct pl_field fields_rec_tenant_day[] = {
+    {.name = "day", .name_len = 3, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_rec_tenant_day, day), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "tokens", .name_len = 6, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_rec_tenant_day, tokens), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__rec_tenant_day_shape = {
+    fields_rec_tenant_day, 2, sizeof(struct pl_rec_tenant_day),
+    offsetof(struct pl_rec_tenant_day, unknown), offsetof(struct pl_rec_tenant_day, unknown_count), 0,
+};
+TYPE(rec_tenant_day, "rec.tenant_day", PL_T_REC_TENANT_DAY, PL_EDGE_NONE)

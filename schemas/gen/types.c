@@ -54,6 +54,7 @@ const struct pl_type *const pl_types[] = {
     &pl_rec_request_type,
     &pl_rec_retrain_type,
     &pl_rec_session_type,
+    &pl_rec_tenant_day_type,
     &pl_rec_turn_type,
     &pl_retrain_request_type,
     &pl_retrain_state_type,

@@ -1137,4 +1137,5 @@ ERRORS: Dict[str, str] = {
     'model_unsupported': 'this model file cannot be served',
     'internal': 'an error of Parlance itself',
     'storage_full': 'there is no room on the disk',
+    'quota_exceeded': "the tenant's tokens of this day are used up",
 }
