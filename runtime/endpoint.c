@@ -25,20 +25,14 @@ static int parse_port(const char *text, uint16_t *out, struct pl_err *err)
     return 0;
 }
 
-/* Whether the host is an address; fills in what kind. */
-static bool is_address(struct pl__endpoint *e)
+static bool is_loopback(struct pl__endpoint *e)
 {
     struct in_addr v4;
     struct in6_addr v6;
     if (strcmp(e->host, "localhost") == 0) strcpy(e->host, "127.0.0.1");
-    if (strcmp(e->host, "*") == 0) strcpy(e->host, "0.0.0.0");
-    if (inet_pton(AF_INET, e->host, &v4) == 1) {
-        e->local = ntohl(v4.s_addr) >> 24 == 127;
-        return true;
-    }
+    if (inet_pton(AF_INET, e->host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
     e->ipv6 = inet_pton(AF_INET6, e->host, &v6) == 1;
-    e->local = e->ipv6 && memcmp(&v6, &in6addr_loopback, sizeof v6) == 0;
-    return e->ipv6;
+    return e->ipv6 && memcmp(&v6, &in6addr_loopback, sizeof v6) == 0;
 }
 
 static void name_tcp(struct pl__endpoint *e)
@@ -48,7 +42,7 @@ static void name_tcp(struct pl__endpoint *e)
     snprintf(e->text, sizeof e->text, e->ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", e->host, port);
 }
 
-static int parse_tcp(const char *host_port, bool keys, struct pl__endpoint *out, struct pl_err *err)
+int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, struct pl_err *err)
 {
     struct pl__endpoint e = {.transport = PL__TCP};
     const char *colon = strrchr(host_port, ':');
@@ -59,11 +53,7 @@ static int parse_tcp(const char *host_port, bool keys, struct pl__endpoint *out,
     snprintf(e.host, sizeof e.host, "%.*s", (int)(n - 2 * brackets), host_port + brackets);
     int rc = parse_port(colon + 1, &e.port, err);
     if (rc) return rc;
-    bool address = is_address(&e);
-    if (keys && !address)
-        return pl_fail(err, PL_E_INVALID, "endpoint",
-                       "`%s` is no numeric address: 0.0.0.0 and [::] are all of this machine's", e.host);
-    if (!keys && !e.local)
+    if (!is_loopback(&e))
         return pl_fail(
             err, PL_E_FORBIDDEN, "endpoint",
             "%s is not loopback: without keys only 127.0.0.0/8, [::1], localhost and ipc are allowed, "
@@ -74,14 +64,9 @@ static int parse_tcp(const char *host_port, bool keys, struct pl__endpoint *out,
     return 0;
 }
 
-int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, struct pl_err *err)
-{
-    return parse_tcp(host_port, false, out, err);
-}
-
 static int parse_ipc(const char *path, struct pl__endpoint *out, struct pl_err *err)
 {
-    struct pl__endpoint e = {.transport = PL__IPC, .local = true};
+    struct pl__endpoint e = {.transport = PL__IPC};
     size_t n = strlen(path);
     if (n == 0 || n >= sizeof e.path)
         return pl_fail(err, PL_E_INVALID, "endpoint",
@@ -97,7 +82,7 @@ static int parse_ipc(const char *path, struct pl__endpoint *out, struct pl_err *
 
 static int parse_inproc(const char *text, struct pl__endpoint *out, struct pl_err *err)
 {
-    struct pl__endpoint e = {.transport = PL__INPROC, .local = true};
+    struct pl__endpoint e = {.transport = PL__INPROC};
     int n = snprintf(e.text, sizeof e.text, "%s", text);
     if (n <= 9 || (size_t)n >= sizeof e.text)
         return pl_fail(err, PL_E_INVALID, "endpoint", "the name of an inproc endpoint has 1 to 246 bytes");
@@ -105,23 +90,13 @@ static int parse_inproc(const char *text, struct pl__endpoint *out, struct pl_er
     return 0;
 }
 
-static int parse(const char *text, bool keys, struct pl__endpoint *out, struct pl_err *err)
+int pl__endpoint_parse(const char *text, struct pl__endpoint *out, struct pl_err *err)
 {
     if (strncmp(text, "inproc://", 9) == 0) return parse_inproc(text, out, err);
     if (strncmp(text, "ipc://", 6) == 0) return parse_ipc(text + 6, out, err);
-    if (strncmp(text, "tcp://", 6) == 0) return parse_tcp(text + 6, keys, out, err);
+    if (strncmp(text, "tcp://", 6) == 0) return pl__endpoint_parse_tcp(text + 6, out, err);
     return pl_fail(err, PL_E_INVALID, "endpoint",
                    "`%.80s` is none of inproc://NAME, ipc://PATH, tcp://HOST:PORT", text);
-}
-
-int pl__endpoint_parse(const char *text, struct pl__endpoint *out, struct pl_err *err)
-{
-    return parse(text, false, out, err);
-}
-
-int pl__endpoint_parse_any(const char *text, struct pl__endpoint *out, struct pl_err *err)
-{
-    return parse(text, true, out, err);
 }
 
 static bool somebody_listens(const char *path)

@@ -7,16 +7,9 @@
 #include "runtime/sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/sim_inside.h"
-
-const char *pl_fault_name(enum pl_fault f)
-{
-    static const char *const names[PL_FAULT_COUNT] = {
-        "drop",        "duplicate",   "delay",      "reorder",      "peer restart",
-        "actor crash", "child crash", "node crash", "write failed", "slow commit"};
-    return f < PL_FAULT_COUNT ? names[f] : "unknown";
-}
 
 /* splitmix64 (public domain, Vigna): passes every value once, so no seed is a bad one. */
 uint64_t pl_sim_random(struct pl_sim *s)
@@ -32,24 +25,30 @@ uint64_t pl__sim_pause_us(struct pl_sim *s, uint64_t max_us)
     return 1 + pl_sim_random(s) % max_us;
 }
 
-bool pl__sim_chance(struct pl_sim *s, enum pl_fault f)
+static uint64_t stir(uint64_t hash, uint64_t value)
 {
-    if (s->faults_off || s->opts.probability[f] <= 0) return false;
-    if ((double)(pl_sim_random(s) >> 11) / 9007199254740992.0 >= s->opts.probability[f]) return false;
-    s->faults[f]++;
-    pl__sim_trace(s, 1000 + f);
-    return true;
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
 }
 
+/* Eight bytes at a time: every frame passes here. */
 void pl__sim_trace_bytes(struct pl_sim *s, const void *bytes, size_t len)
 {
     const uint8_t *b = bytes;
-    for (size_t i = 0; i < len; i++) s->hash = (s->hash ^ b[i]) * 1099511628211u;
+    uint64_t word = len;
+    for (; len >= sizeof word; b += sizeof word, len -= sizeof word) {
+        s->hash = stir(s->hash, word);
+        memcpy(&word, b, sizeof word);
+    }
+    s->hash = stir(s->hash, word);
+    word = 0;
+    if (len) memcpy(&word, b, len);
+    s->hash = stir(s->hash, word);
 }
 
 void pl__sim_trace(struct pl_sim *s, uint64_t value)
 {
-    for (int i = 0; i < 8; i++) s->hash = (s->hash ^ (value >> 8 * i & 0xff)) * 1099511628211u;
+    s->hash = stir(s->hash, value);
 }
 
 void *pl__sim_grow(void *array, uint32_t count, size_t item_bytes)
@@ -127,7 +126,8 @@ uint64_t pl_sim_run(struct pl_sim *s, uint64_t until_ms, uint64_t max)
     uint64_t done = 0, until_us = until_ms > UINT64_MAX / 1000 ? UINT64_MAX : until_ms * 1000;
     while (done < max && s->heap_count && s->heap[0].at_us <= until_us) {
         struct pl__event e = next_event(s);
-        s->now_us = e.at_us;
+        if (e.at_us > s->now_us) s->now_us = e.at_us; /* after a pause it is late */
+        s->steps++;
         happen(s, &e);
         done++;
     }
@@ -162,7 +162,10 @@ void pl_sim_destroy(struct pl_sim **sp)
     *sp = NULL;
     if (!s) return;
     for (uint32_t i = 0; i < s->nodes_count; i++) pl__sim_tear_down(s->nodes[i]);
-    for (uint32_t i = 0; i < s->nodes_count; i++) free(s->nodes[i]);
+    for (uint32_t i = 0; i < s->nodes_count; i++) {
+        free(s->nodes[i]->seen);
+        free(s->nodes[i]);
+    }
     for (uint32_t i = 0; i < s->streams_count; i++) pl__stream_destroy(s->streams[i]);
     for (uint32_t i = 0; i < s->peers_count; i++) free(s->peers[i]);
     pl__sim_disk_destroy(s->disk);
@@ -170,6 +173,7 @@ void pl_sim_destroy(struct pl_sim **sp)
     free(s->streams);
     free(s->peers);
     free(s->heap);
+    free(s->happened);
     free(s);
 }
 
@@ -188,9 +192,9 @@ void pl_sim_faults_off(struct pl_sim *s)
     s->faults_off = true;
 }
 
-uint64_t pl_sim_fault_count(const struct pl_sim *s, enum pl_fault f)
+uint64_t pl_sim_steps(const struct pl_sim *s)
 {
-    return s->faults[f];
+    return s->steps;
 }
 
 uint64_t pl_sim_trace_hash(const struct pl_sim *s)

@@ -17,6 +17,8 @@ enum {
     BOOT_US = 20000,
     EXIT_US = 5000,
     SERVICE_BOOT_US = 500000,
+    WALL_SHIFT_MAX_MS = 2 * 60 * 60 * 1000,
+    PAUSE_MAX_MS = 90000,
 };
 #define WALL_MS 1700000000000u /* any day will do */
 
@@ -28,7 +30,8 @@ static uint64_t now_ms(void *self)
 
 static uint64_t wall_ms(void *self)
 {
-    return WALL_MS + now_ms(self);
+    const struct pl__sim_node *sn = self;
+    return WALL_MS + (uint64_t)sn->sim->wall_shift_ms + now_ms(self);
 }
 
 static uint64_t random_u64(void *self)
@@ -52,14 +55,22 @@ struct pl_node *pl_sim_node_at(struct pl_sim *s, const char *name)
 
 /* ---- what a node's world does ---- */
 
+static void give_frame(struct pl__sim_node *to, const char *from, const struct pl__stream_frame *f)
+{
+    pl__sim_trace_bytes(to->sim, f->bytes, f->len);
+    pl__sim_memory_begin(to->sim);
+    pl_node_link_frame(to->node, from, f->bytes, f->len);
+    pl__sim_memory_end(to->sim);
+    pl__sim_check(to);
+    pl__sim_wake(to);
+}
+
 static int to_hub(struct pl_sim *s, struct pl__stream *st, const struct pl__stream_frame *f)
 {
     const struct pl__sim_node *leaf = st->owner;
     struct pl__sim_node *hub = leaf->hub;
     if (!hub->node || f->epoch != hub->boots) return 0;
-    pl__sim_trace_bytes(s, f->bytes, f->len);
-    pl_node_link_frame(hub->node, leaf->name, f->bytes, f->len);
-    pl__sim_wake(hub);
+    give_frame(hub, leaf->name, f);
     return 0;
 }
 
@@ -67,9 +78,7 @@ static int to_leaf(struct pl_sim *s, struct pl__stream *st, const struct pl__str
 {
     struct pl__sim_node *leaf = st->owner;
     if (!leaf->node || f->epoch != leaf->boots) return 0;
-    pl__sim_trace_bytes(s, f->bytes, f->len);
-    pl_node_link_frame(leaf->node, leaf->hub->name, f->bytes, f->len);
-    pl__sim_wake(leaf);
+    give_frame(leaf, leaf->hub->name, f);
     return 0;
 }
 
@@ -80,7 +89,9 @@ static int link_send(void *self, const char *name, const void *bytes, size_t len
     if (!to || !to->node || (to->hub != sn && sn->hub != to)) return -PL_E_GONE;
     struct pl__stream *st = sn->hub ? sn->up : to->down;
     if (st->count >= LINK_FRAMES_MAX) return -PL_E_AGAIN;
+    pl__sim_hold(sn->sim);
     pl__stream_send(sn->sim, st, to->boots, bytes, len);
+    pl__sim_release(sn->sim);
     return 0;
 }
 
@@ -91,8 +102,10 @@ static int child_start(void *self, const char *name, uint64_t incarnation, struc
     if (!leaf || leaf->hub != sn) return pl_fail(err, PL_E_NOT_FOUND, name, "no such leaf in the simulation");
     leaf->incarnation = incarnation;
     leaf->wanted = true;
+    pl__sim_hold(sn->sim);
     pl__sim_at(sn->sim, sn->sim->now_us + pl__sim_pause_us(sn->sim, BOOT_US), PL__EVENT_BOOT, leaf->index,
                ++leaf->boot_ticket);
+    pl__sim_release(sn->sim);
     return 0;
 }
 
@@ -119,14 +132,18 @@ static void end_leaf(struct pl__sim_node *leaf)
 {
     const struct pl_node *node = leaf->node;
     pl__sim_tear_down(leaf);
-    if (node) pl__sim_disk_crash(leaf->sim->disk, node, pl_sim_random(leaf->sim));
+    if (node && pl__sim_disk_crash(leaf->sim->disk, node, pl_sim_random(leaf->sim)) &&
+        leaf->sim->opts.watch.lost)
+        leaf->sim->opts.watch.lost(leaf->sim->opts.watch.arg);
     tell_exit(leaf);
 }
 
 static void child_kill(void *self, const char *name)
 {
     struct pl__sim_node *sn = self, *leaf = find_node(sn->sim, name);
+    pl__sim_hold(sn->sim);
     if (!sn->dying && leaf && leaf->wanted) end_leaf(leaf);
+    pl__sim_release(sn->sim);
 }
 
 static void kill_point(void *self, const char *point)
@@ -138,9 +155,12 @@ static void kill_point(void *self, const char *point)
     pl__sim_disk_freeze(sn->sim->disk, true);
 }
 
-static enum pl_handler_fault handler_fault(void *self, const char *actor)
+static enum pl_handler_fault handler_fault(void *self, const char *actor, const struct pl_msg *m)
 {
     struct pl__sim_node *sn = self;
+    pl__sim_hold(sn->sim);
+    pl__sim_check_message(sn, actor, m);
+    pl__sim_release(sn->sim);
     if (!pl__sim_chance(sn->sim, PL_FAULT_ACTOR_CRASH)) return PL_HANDLER_SOUND;
     return pl_sim_random(sn->sim) & 1 ? PL_HANDLER_FAILS_BEFORE : PL_HANDLER_FAILS_AFTER;
 }
@@ -204,7 +224,10 @@ void pl__sim_boot(struct pl__sim_node *sn, uint64_t ticket)
     struct pl_err err = {0};
     if (ticket != sn->boot_ticket || sn->node) return;
     sn->boots++;
+    sn->seen_count = 0;
+    pl__sim_memory_begin(sn->sim);
     int rc = build(sn, &err);
+    pl__sim_memory_end(sn->sim);
     pl__sim_trace(sn->sim, (uint64_t)-rc);
     if (rc != 0 || sn->dying) {
         pl_log_write(sn->sim->opts.log, PL_LOG_ERROR, sn->name, "boot failed", "field=%s text=%s", err.field,
@@ -226,6 +249,7 @@ static void crash_service(struct pl__sim_node *sn)
     }
     pl__sim_tear_down(sn);
     pl__sim_disk_crash(s->disk, NULL, pl_sim_random(s));
+    if (s->opts.watch.lost) s->opts.watch.lost(s->opts.watch.arg);
     pl__sim_peers_reconnect(s);
     pl__sim_at(s, s->now_us + pl__sim_pause_us(s, SERVICE_BOOT_US), PL__EVENT_BOOT, sn->index,
                ++sn->boot_ticket);
@@ -280,11 +304,13 @@ void pl__sim_wake(struct pl__sim_node *sn)
     pl__sim_at(s, at_us, PL__EVENT_RUN, sn->index, ++sn->run_ticket);
 }
 
-static void check_balance(const struct pl_node *n)
+/* The machine's clocks: the wall clock may be set, and all of it may stand still. */
+static void disturb_clocks(struct pl_sim *s)
 {
-    struct pl_node_counts c;
-    pl_node_counts(n, &c);
-    PL_MUST(c.sent == c.handled + c.refused + c.dead + c.in_flight);
+    if (pl__sim_chance(s, PL_FAULT_CLOCK_JUMP))
+        s->wall_shift_ms = (int64_t)(pl_sim_random(s) % (2 * WALL_SHIFT_MAX_MS)) - WALL_SHIFT_MAX_MS;
+    if (pl__sim_chance(s, PL_FAULT_PAUSE))
+        s->now_us += 1000 * (pl_sim_random(s) % (pl_sim_random(s) % 4 ? PAUSE_MAX_MS / 30 : PAUSE_MAX_MS));
 }
 
 static bool crashes_now(struct pl__sim_node *sn, size_t done)
@@ -297,9 +323,12 @@ void pl__sim_step(struct pl__sim_node *sn, uint64_t ticket)
 {
     if (ticket != sn->run_ticket || !sn->node) return;
     sn->run_at_us = UINT64_MAX;
+    pl__sim_memory_begin(sn->sim);
     size_t done = pl_node_run(sn->node, 1);
+    pl__sim_memory_end(sn->sim);
     pl__sim_trace(sn->sim, done);
-    check_balance(sn->node);
+    if (!sn->dying) pl__sim_check(sn);
+    disturb_clocks(sn->sim);
     if (crashes_now(sn, done)) {
         pl__sim_crash(sn);
     } else if (pl_node_stopped(sn->node)) {

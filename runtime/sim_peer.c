@@ -8,7 +8,7 @@
 
 #include "runtime/sim_inside.h"
 
-enum { ID_BYTES = 13, OUT_MAX = 256 };
+enum { ID_BYTES = 13, OUT_MAX = 256, AWAY_MAX_US = 20000000 };
 
 static void make_id(const struct pl_sim_peer *p, uint8_t id[ID_BYTES])
 {
@@ -17,7 +17,7 @@ static void make_id(const struct pl_sim_peer *p, uint8_t id[ID_BYTES])
     memcpy(id + 5, &p->life, sizeof p->life);
 }
 
-static struct pl_sim_peer *find_peer(const struct pl_sim *s, struct pl_bin id)
+struct pl_sim_peer *pl_sim_peer_of(const struct pl_sim *s, struct pl_bin id)
 {
     uint32_t index;
     uint8_t expected[ID_BYTES];
@@ -54,7 +54,9 @@ static int to_service(struct pl_sim *s, struct pl__stream *st, const struct pl__
         struct pl__sim_node *sn = s->nodes[i];
         if (!sn->node || sn->dying) continue;
         struct pl_net_peer from = {.id = {id, ID_BYTES}};
+        pl__sim_memory_begin(s);
         int rc = pl_node_net_frame(sn->node, p->listener, &from, f->bytes, f->len, false);
+        pl__sim_memory_end(s);
         if (rc == -PL_E_NOT_FOUND) continue;
         if (rc == 0) pl__sim_trace_bytes(s, f->bytes, f->len);
         pl__sim_wake(sn);
@@ -92,9 +94,40 @@ struct pl_sim_peer *pl_sim_peer(struct pl_sim *s, uint32_t listener, pl_sim_rece
     return p;
 }
 
+void *pl_sim_peer_arg(const struct pl_sim_peer *p)
+{
+    return p->arg;
+}
+
+uint64_t pl_sim_peer_life(const struct pl_sim_peer *p)
+{
+    return p->life;
+}
+
+bool pl_sim_peer_slow(const struct pl_sim_peer *p)
+{
+    return p->slow && p->slow_life == p->life;
+}
+
+/* A peer that took nothing for a while is gone then, or takes all of it. */
+static void disturb(struct pl_sim_peer *p)
+{
+    struct pl_sim *s = p->sim;
+    if (pl__sim_chance(s, PL_FAULT_PEER_RESTART)) p->life++;
+    if (pl__sim_chance(s, PL_FAULT_PARTITION)) p->cut_us = s->now_us + pl__sim_pause_us(s, AWAY_MAX_US);
+    if (p->gone && s->now_us >= p->out->blocked_us) {
+        p->gone = false;
+        p->life++;
+    }
+    if (p->out->blocked_us > s->now_us || !pl__sim_chance(s, PL_FAULT_HALF_OPEN)) return;
+    p->out->blocked_us = s->now_us + pl__sim_pause_us(s, AWAY_MAX_US);
+    p->gone = pl_sim_random(s) & 1;
+}
+
 void pl_sim_peer_send(struct pl_sim_peer *p, const void *bytes, size_t len)
 {
-    if (pl__sim_chance(p->sim, PL_FAULT_PEER_RESTART)) p->life++;
+    disturb(p);
+    if (p->cut_us > p->sim->now_us || (p->gone && p->out->blocked_us > p->sim->now_us)) return;
     pl__stream_send_outside(p->sim, p->in, service_epoch(p->sim), bytes, len);
 }
 
@@ -112,11 +145,18 @@ int pl__sim_net_send(void *self, uint32_t listener, struct pl_bin peer, bool del
                      size_t len)
 {
     const struct pl__sim_node *sn = self;
-    struct pl_sim_peer *p = find_peer(sn->sim, peer);
+    struct pl_sim_peer *p = pl_sim_peer_of(sn->sim, peer);
     if (sn->dying) return 0;
     if (!p || p->listener != listener) return -PL_E_GONE;
-    if (p->out->count >= OUT_MAX) return -PL_E_AGAIN;
-    pl__stream_send_outside(sn->sim, p->out, p->life, bytes, len);
+    if (p->out->count >= OUT_MAX) {
+        p->slow = true;
+        p->slow_life = p->life;
+        return -PL_E_AGAIN;
+    }
+    pl__sim_hold(sn->sim);
+    if (sn->sim->opts.watch.frame) sn->sim->opts.watch.frame(sn->sim->opts.watch.arg, p, bytes, len);
+    if (p->cut_us <= sn->sim->now_us) pl__stream_send_outside(sn->sim, p->out, p->life, bytes, len);
+    pl__sim_release(sn->sim);
     return 0;
 }
 

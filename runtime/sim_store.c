@@ -11,7 +11,9 @@
  * unsynced.
  * 3. All writes that wait when a commit begins share its sync.
  * 4. audit.add becomes a row of the family `audit`, durable at once, in its turn.
- * 5. It refuses what the real store refuses, but for families: here one is made by its first write. */
+ * 5. It refuses what the real store refuses, but for families: here one is made by its first write.
+ * 6. A commit that failed is on the disk as a whole or not at all, and which of the two shows before the next
+ * one begins: as with a store that must be opened again after an error. */
 #include <endian.h>
 #include <stdlib.h>
 
@@ -19,11 +21,17 @@
 #include "runtime/sim_inside.h"
 #include "runtime/store_op.h"
 
-enum { BATCH_MAX = 256, WAITING_MAX = 4096, SYNC_MAX_MS = 4, TIMER_SYNC = 1, FAMILY_NAME_MAX = 32 };
+enum {
+    BATCH_MAX = 256,
+    WAITING_MAX = 4096,
+    SYNC_MAX_MS = 4,
+    TIMER_SYNC = 1,
+    FAMILY_NAME_MAX = 32,
+    FULL_MAX_MS = 15000
+};
 
 struct row {
     struct pl_bin key, value; /* one allocation, at key.ptr */
-    uint64_t owner, also;     /* of whom it is; 0: nobody */
 };
 struct family {
     char name[FAMILY_NAME_MAX + 1];
@@ -39,6 +47,7 @@ struct pl_sim_disk {
     struct pl_msg **log; /* copies of store.write */
     size_t log_count, log_capacity;
     uint64_t forgotten, torn;
+    uint64_t full_until_ms;
 };
 
 /* ---- rows ---- */
@@ -97,7 +106,7 @@ static struct row make_row(struct pl_bin key, struct pl_bin value)
     return (struct row){{bytes, key.len}, {bytes + key.len, value.len}};
 }
 
-static struct row *put(struct family *f, struct pl_bin key, struct pl_bin value)
+static void put(struct family *f, struct pl_bin key, struct pl_bin value)
 {
     size_t at = lower_bound(f, key);
     if (at < f->count && pl__store_compare(f->rows[at].key, key) == 0) erase(f, at, at + 1);
@@ -109,25 +118,6 @@ static struct row *put(struct family *f, struct pl_bin key, struct pl_bin value)
     memmove(f->rows + at + 1, f->rows + at, (f->count - at) * sizeof *f->rows);
     f->rows[at] = make_row(key, value);
     f->count++;
-    return &f->rows[at];
-}
-
-/* FNV-1a of tenant and user. */
-static uint64_t owner_of(struct pl_str tenant, struct pl_str user)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    if (!user.len) return 0;
-    for (uint32_t i = 0; i < tenant.len; i++) h = (h ^ (uint8_t)tenant.ptr[i]) * 0x100000001b3u;
-    h *= 0x100000001b3u;
-    for (uint32_t i = 0; i < user.len; i++) h = (h ^ (uint8_t)user.ptr[i]) * 0x100000001b3u;
-    return h | 1;
-}
-
-static void put_owned(struct family *f, const struct pl_store_op *op)
-{
-    struct row *r = put(f, op->key, op->value);
-    r->owner = owner_of(op->tenant, op->user);
-    r->also = owner_of(op->tenant, op->also);
 }
 
 static void apply(struct pl_sim_disk *d, const struct pl_store_op *op)
@@ -136,7 +126,7 @@ static void apply(struct pl_sim_disk *d, const struct pl_store_op *op)
     size_t at = lower_bound(f, op->key);
     switch (op->op) {
     case PL_STORE_OP_OP_PUT:
-        put_owned(f, op);
+        put(f, op->key, op->value);
         break;
     case PL_STORE_OP_OP_DELETE:
         if (find_row(f, op->key)) erase(f, at, at + 1);
@@ -192,14 +182,15 @@ void pl__sim_disk_freeze(struct pl_sim_disk *d, bool frozen)
     d->frozen = frozen;
 }
 
-void pl__sim_disk_crash(struct pl_sim_disk *d, const struct pl_node *node, uint64_t random)
+bool pl__sim_disk_crash(struct pl_sim_disk *d, const struct pl_node *node, uint64_t random)
 {
-    if (node && node != d->user) return;
+    if (node && node != d->user) return false;
     size_t kept = random % (d->log_count + 1);
     if (d->log_count > 0 && kept == 0) d->forgotten++;
     if (kept > 0 && kept < d->log_count) d->torn++;
     keep_first(d, kept);
     d->user = NULL;
+    return true;
 }
 
 void pl__sim_disk_destroy(struct pl_sim_disk *d)
@@ -227,14 +218,30 @@ void pl_sim_disk_each(const struct pl_sim_disk *d, const char *family, pl_sim_ro
     for (size_t i = 0; f && i < f->count; i++) fn(family, f->rows[i].key, f->rows[i].value, arg);
 }
 
+size_t pl_sim_disk_rows(const struct pl_sim_disk *d, const char *family)
+{
+    const struct family *f = find_family(d, pl_str_of(family));
+    return f ? f->count : 0;
+}
+
+static bool is_full(struct pl_sim_disk *d)
+{
+    uint64_t now_ms = d->sim->now_us / 1000;
+    if (d->sim->faults_off) d->full_until_ms = 0;
+    if (d->full_until_ms <= now_ms && pl__sim_chance(d->sim, PL_FAULT_DISK_FULL))
+        d->full_until_ms = now_ms + pl_sim_random(d->sim) % FULL_MAX_MS;
+    return d->full_until_ms > now_ms;
+}
+
 /* ---- the actor ---- */
 
 struct store {
     struct pl_sim_disk *disk;
     struct pl_msg **waiting;
     size_t count, capacity;
-    size_t batch; /* first of the waiting ones, in the running commit; 0: none runs */
-    bool failing; /* the running commit will fail */
+    size_t batch;  /* first of the waiting ones, in the running commit; 0: none runs */
+    int failing;   /* code with which the running commit will fail; 0: it will not */
+    bool doubtful; /* and yet be there */
 };
 
 static int start(struct pl_actor *self, void *state, const void *arg)
@@ -242,7 +249,9 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     struct store *s = state;
     s->disk = (struct pl_sim_disk *)(uintptr_t)arg;
     s->disk->user = self->node;
+    pl__sim_hold(s->disk->sim);
     disk_sync(s->disk); /* what a crash left in the log is recovered; what a dead incarnation logged too */
+    pl__sim_release(s->disk->sim);
     return 0;
 }
 
@@ -266,8 +275,6 @@ static uint64_t token_of(const struct pl_msg *m)
     const struct pl_store_get *g = PL_BODY(m, store_get);
     const struct pl_store_scan *s = PL_BODY(m, store_scan);
     const struct pl_audit_add *a = PL_BODY(m, audit_add);
-    const struct pl_store_forget *f = PL_BODY(m, store_forget);
-    if (f) return f->token;
     return w ? w->token : g ? g->token : s ? s->token : a ? a->token : 0;
 }
 
@@ -361,35 +368,17 @@ static void reply_audited(struct pl_actor *self, const struct store *s, const st
     pl_reply(self, request, &m);
 }
 
-/* As the vault's, a forgotten key is gone at once and for good. */
-static void reply_forgotten(struct pl_actor *self, const struct store *s, const struct pl_msg *request)
-{
-    const struct pl_store_forget *q = request->body;
-    uint64_t who = owner_of(q->tenant, q->user);
-    bool found = false;
-    for (size_t i = 0; i < s->disk->families_count && who && !s->disk->frozen; i++) {
-        struct family *f = &s->disk->families[i];
-        for (size_t at = f->count; at > 0; at--) {
-            if (f->rows[at - 1].owner != who && f->rows[at - 1].also != who) continue;
-            erase(f, at - 1, at);
-            found = true;
-        }
-    }
-    PL_NEW(m, b, store_forgotten);
-    if (b) b->token = q->token;
-    if (b) b->found = found;
-    pl_reply(self, request, &m);
-}
-
 static void begin_commit(struct pl_actor *self, struct store *s)
 {
     uint64_t delay_ms = 1 + pl_random_u64(self) % SYNC_MAX_MS;
-    s->failing = pl__sim_chance(s->disk->sim, PL_FAULT_WRITE_FAILED);
+    s->doubtful = pl__sim_chance(s->disk->sim, PL_FAULT_WRITE_DOUBTFUL);
+    bool fails = s->doubtful || pl__sim_chance(s->disk->sim, PL_FAULT_WRITE_FAILED);
+    s->failing = fails ? PL_E_STORAGE : is_full(s->disk) ? PL_E_STORAGE_FULL : 0;
     if (pl__sim_chance(s->disk->sim, PL_FAULT_SLOW_COMMIT))
         delay_ms += pl_random_u64(self) % (s->disk->sim->opts.delay_max_ms + 1);
     while (s->batch < s->count && s->batch < BATCH_MAX &&
            s->waiting[s->batch]->type == &pl_store_write_type) {
-        if (!s->failing) log_append(s->disk, s->waiting[s->batch]);
+        if (!s->failing || s->doubtful) log_append(s->disk, s->waiting[s->batch]);
         s->batch++;
     }
     pl_kill_point(self, "commit");
@@ -398,11 +387,11 @@ static void begin_commit(struct pl_actor *self, struct store *s)
 
 static void end_commit(struct pl_actor *self, struct store *s)
 {
-    if (!s->failing) disk_sync(s->disk);
+    if (!s->failing || s->doubtful) disk_sync(s->disk);
     pl_kill_point(self, "commit");
     for (size_t i = 0; i < s->batch; i++) {
         if (s->failing)
-            reply_failed(self, s->waiting[i], PL_E_STORAGE);
+            reply_failed(self, s->waiting[i], s->failing);
         else
             reply_written(self, s->waiting[i]);
     }
@@ -413,6 +402,7 @@ static void end_commit(struct pl_actor *self, struct store *s)
 static int work(struct pl_actor *self, void *state)
 {
     struct store *s = state;
+    pl__sim_hold(s->disk->sim);
     while (s->batch == 0 && s->count > 0) {
         const struct pl_msg *m = s->waiting[0];
         if (m->type == &pl_store_write_type) {
@@ -421,14 +411,13 @@ static int work(struct pl_actor *self, void *state)
         }
         if (m->type == &pl_audit_add_type)
             reply_audited(self, s, m);
-        else if (m->type == &pl_store_forget_type)
-            reply_forgotten(self, s, m);
         else if (m->type == &pl_store_get_type)
             reply_values(self, s, m);
         else
             reply_rows(self, s, m);
         pop_first(s, 1);
     }
+    pl__sim_release(s->disk->sim);
     return 0;
 }
 
@@ -459,20 +448,29 @@ static int check_write(const struct pl_store_write *w, struct pl_err *err)
     return rc;
 }
 
-static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+static int take(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     const struct pl_store_write *w = PL_BODY(m, store_write);
     struct pl_err err = {0};
     if (w && check_write(w, &err) != 0)
         reply_refused(self, m, &err);
     else if (w || m->type == &pl_store_get_type || m->type == &pl_store_scan_type ||
-             m->type == &pl_audit_add_type || m->type == &pl_store_forget_type)
+             m->type == &pl_audit_add_type)
         wait(self, state, m);
     else if (m->type == &pl_sys_timer_type)
         end_commit(self, state);
     else
         return PL_UNHANDLED;
     return 0;
+}
+
+static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+{
+    const struct store *s = state;
+    pl__sim_hold(s->disk->sim);
+    int rc = take(self, state, m);
+    pl__sim_release(s->disk->sim);
+    return rc;
 }
 
 const struct pl_actor_class pl_sim_store_class = {.name = "store",

@@ -71,8 +71,10 @@ void pl__stream_arrive(struct pl_sim *s, struct pl__stream *st)
 {
     struct pl__stream_frame *f = st->head;
     if (!f) return;
-    if (st->deliver(s, st, f) == -PL_E_AGAIN) {
-        pl__sim_at(s, s->now_us + AGAIN_US, PL__EVENT_FRAME, st->index, 0);
+    if (st->blocked_us > s->now_us || st->deliver(s, st, f) == -PL_E_AGAIN) {
+        uint64_t at_us = s->now_us + AGAIN_US;
+        if (at_us < st->blocked_us) at_us = st->blocked_us;
+        pl__sim_at(s, at_us, PL__EVENT_FRAME, st->index, 0);
         return;
     }
     /* A delivery may send, which may put a frame first. */

@@ -1,23 +1,11 @@
 #include "tests/simulation/clients.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "schemas/gen/chat.h"
 #include "schemas/gen/types.h"
 
-enum { TICK_MS = 60, PATIENCE_MS = 1500, IN_FLIGHT = 3, TEXT_LIMIT = 255 };
-
-void clients_violation(struct clients *c, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    char why[sizeof c->why];
-    vsnprintf(why, sizeof why, fmt, ap);
-    va_end(ap);
-    if (c->violations++ == 0) memcpy(c->why, why, sizeof why);
-    if (c->verbose) fprintf(stderr, "violation: %s\n", why);
-}
+enum { TICK_MS = 60, PATIENCE_MS = 1500, IN_FLIGHT = 3, TEXT_LIMIT = 255, BUDGET_MAX_MS = 8000 };
 
 static bool is_open(const struct asked *a)
 {
@@ -29,8 +17,9 @@ void clients_complain_of_open(struct clients *c)
     for (uint32_t i = 0; i < c->n_asked; i++) {
         const struct asked *a = &c->asked[i];
         if (is_open(a))
-            clients_violation(c, "%s of %s never came to rest: accepted %d, deltas %u, done %d, rated %d",
-                              a->id, a->session, a->accepted, a->next_seq, a->done, a->rated);
+            rules_broken(c->rules, "quiet", a->done, 1,
+                         "%s of %s never came to rest: accepted %d, deltas %u, rated %d", a->id, a->session,
+                         a->accepted, a->next_seq, a->rated);
     }
 }
 
@@ -75,6 +64,8 @@ static void ask(struct client *cl, struct asked *a)
     q->tools_count = a->tools;
     q->resume_from = a->next_seq;
     a->sent_ms = pl_sim_now_ms(cl->all->sim);
+    if (!a->first_ms) a->first_ms = a->sent_ms;
+    if (a->budget_ms) m->deadline_ms = a->sent_ms + a->budget_ms;
     send(cl, m);
 }
 
@@ -139,11 +130,13 @@ static void tick(struct pl_sim_peer *p, void *arg)
     if (clients_open(cl->all)) pl_sim_peer_timer(p, TICK_MS);
 }
 
-static struct asked *find(struct clients *c, struct pl_str id)
+struct asked *clients_find(struct clients *c, struct pl_str id, bool *rating)
 {
-    for (uint32_t i = 0; i < c->n_asked; i++)
-        if (pl_str_is(id, c->asked[i].id)) return &c->asked[i];
-    return NULL;
+    uint32_t n = 0;
+    *rating = id.len > 5 && memcmp(id.ptr, "rate-", 5) == 0;
+    if (*rating) id = (struct pl_str){id.ptr + 5, id.len - 5};
+    for (uint32_t i = 1; i < id.len; i++) n = n * 10 + (uint32_t)(id.ptr[i] - '0');
+    return id.len > 1 && id.ptr[0] == 'q' && n < c->n_asked ? &c->asked[n] : NULL;
 }
 
 static void on_delta(struct clients *c, struct asked *a, const struct pl_chat_delta *d)
@@ -153,9 +146,27 @@ static void on_delta(struct clients *c, struct asked *a, const struct pl_chat_de
     uint16_t mark = (uint16_t)(h | 1);
     if (d->seq >= CLIENT_DELTAS_MAX) return;
     if (a->deltas[d->seq] && a->deltas[d->seq] != mark)
-        clients_violation(c, "%s: delta %u changed", a->id, d->seq);
+        rules_broken(c->rules, "one answer", mark, a->deltas[d->seq], "%s: delta %u changed", a->id, d->seq);
     a->deltas[d->seq] = mark;
     while (a->next_seq < CLIENT_DELTAS_MAX && a->deltas[a->next_seq]) a->next_seq++;
+}
+
+/* After a crash the budget is counted by the wall clock: when that jumped, nobody can say when it ends. */
+static bool budget_is_known(const struct clients *c)
+{
+    return pl_sim_fault_count(c->sim, PL_FAULT_CLOCK_JUMP) == 0;
+}
+
+static void check_finish(struct clients *c, const struct asked *a, const struct pl_chat_done *d)
+{
+    uint64_t waited_ms = pl_sim_now_ms(c->sim) - a->first_ms;
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_CANCELLED && !a->cancelled)
+        rules_broken(c->rules, "one answer", 1, 0, "%s: cancelled by nobody", a->id);
+    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_ERROR)
+        rules_broken(c->rules, "one answer", 1, 0, "%s: failed: %.*s", a->id, PL_STR_FMT(d->error));
+    if (d->finish_reason != PL_CHAT_DONE_FINISH_REASON_DEADLINE) return;
+    if (!a->budget_ms || (waited_ms < a->budget_ms && budget_is_known(c)))
+        rules_broken(c->rules, "deadline", waited_ms, a->budget_ms, "%s: ended before its time", a->id);
 }
 
 static void on_done(struct client *cl, struct asked *a, const struct pl_chat_done *d)
@@ -166,20 +177,27 @@ static void on_done(struct client *cl, struct asked *a, const struct pl_chat_don
              d->text.ptr ? d->text.ptr : "");
     snprintf(turn, sizeof turn, "%.*s", PL_STR_FMT(d->turn));
     if (a->done && (strcmp(a->text, text) != 0 || strcmp(a->turn, turn) != 0))
-        clients_violation(c, "%s: answered twice, differently: '%s' then '%s'", a->id, a->text, text);
+        rules_broken(c->rules, "one answer", 2, 1, "%s: '%s', then '%s'", a->id, a->text, text);
     if (a->done) return;
     a->done = true;
     strcpy(a->text, text);
     strcpy(a->turn, turn);
     snprintf(a->finish, sizeof a->finish, "%s", pl_chat_done_finish_reason_name(d->finish_reason));
-    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_CANCELLED && !a->cancelled)
-        clients_violation(c, "%s: cancelled by nobody", a->id);
-    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_ERROR)
-        clients_violation(c, "%s: failed: %.*s", a->id, PL_STR_FMT(d->error));
+    check_finish(c, a, d);
     if (!c->quiet && chance(c, 4)) {
         a->stars = 1 + (uint32_t)(pl_sim_random(c->sim) % 5);
         rate(cl, a);
     }
+}
+
+/* Why a request that was accepted may be answered by an error all the same: for now, not for good. */
+static bool may_be_refused(const struct asked *a, struct pl_str code)
+{
+    static const char *const passing[] = {"unavailable", "overloaded", "storage", "storage_full",
+                                          "not_found"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (pl_str_is(code, passing[i])) return true;
+    return a->budget_ms && pl_str_is(code, "deadline_exceeded");
 }
 
 static void receive(struct pl_sim_peer *p, const void *bytes, size_t len, void *arg)
@@ -190,13 +208,11 @@ static void receive(struct pl_sim_peer *p, const void *bytes, size_t len, void *
     struct pl_err err = {0};
     c->received++;
     if (pl_msg_decode(bytes, len, 0, 1 << 24, &m, NULL, &err)) {
-        clients_violation(c, "undecodable answer: %s: %s", err.field, err.text);
+        rules_broken(c->rules, "one answer", 0, len, "undecodable: %s: %s", err.field, err.text);
         return;
     }
-    struct pl_str id = m->env.correlation;
-    bool rating = id.len > 5 && memcmp(id.ptr, "rate-", 5) == 0;
-    if (rating) id = (struct pl_str){id.ptr + 5, id.len - 5};
-    struct asked *a = find(c, id);
+    bool rating;
+    struct asked *a = clients_find(c, m->env.correlation, &rating);
     if (a && !rating) {
         if (PL_BODY(m, chat_accepted)) a->accepted = true;
         if (PL_BODY(m, chat_delta)) on_delta(c, a, m->body);
@@ -208,37 +224,35 @@ static void receive(struct pl_sim_peer *p, const void *bytes, size_t len, void *
         c->errors++;
         if (a && rating && pl_str_is(e->code, "not_found"))
             a->refused = true; /* the turn of a request cancelled early */
-        if (a && !rating && a->accepted && !pl_str_is(e->code, "unavailable") &&
-            !pl_str_is(e->code, "overloaded") && !pl_str_is(e->code, "storage") &&
-            !pl_str_is(e->code, "not_found"))
-            clients_violation(c, "%s: accepted, then refused: %.*s", a->id, PL_STR_FMT(e->code));
+        if (a && !rating && a->accepted && !may_be_refused(a, e->code))
+            rules_broken(c->rules, "one answer", 1, 0, "%s: accepted, then refused: %.*s", a->id,
+                         PL_STR_FMT(e->code));
     }
     pl_msg_unref(&m);
 }
 
-int clients_create(struct clients *c, struct pl_sim *sim, uint32_t requests, uint32_t peers,
-                   uint32_t sessions)
+static void make_asked(struct clients *c, struct asked *a, uint32_t number, const struct profile *p)
 {
-    memset(c, 0, sizeof *c);
-    c->sim = sim;
-    c->n_asked = requests;
-    c->n_peers = peers;
-    c->n_sessions = sessions;
-    c->asked = calloc(requests, sizeof *c->asked);
-    c->client = calloc(peers, sizeof *c->client);
+    snprintf(a->id, sizeof a->id, "q%u", number);
+    snprintf(a->session, sizeof a->session, "dialogue-%u", (unsigned)(number % c->n_sessions));
+    a->tools = pl_sim_random(c->sim) % 8 == 0;
+    if (p->budget_one_in && pl_sim_random(c->sim) % p->budget_one_in == 0)
+        a->budget_ms = 100 + (uint32_t)(pl_sim_random(c->sim) % BUDGET_MAX_MS);
+}
+
+int clients_create(struct clients *c, struct pl_sim *sim, struct rules *rules, const struct profile *p)
+{
+    *c = (struct clients){
+        .sim = sim, .rules = rules, .n_asked = p->requests, .n_peers = p->peers, .n_sessions = p->sessions};
+    c->asked = calloc(c->n_asked, sizeof *c->asked);
+    c->client = calloc(c->n_peers, sizeof *c->client);
     if (!c->asked || !c->client) return -PL_E_NO_MEMORY;
-    for (uint32_t i = 0; i < requests; i++) {
-        struct asked *a = &c->asked[i];
-        snprintf(a->id, sizeof a->id, "q%u", i);
-        snprintf(a->session, sizeof a->session, "dialogue-%u", (unsigned)(i % sessions));
-        a->tools = pl_sim_random(sim) % 8 == 0;
-    }
-    for (uint32_t i = 0; i < peers; i++) {
+    for (uint32_t i = 0; i < c->n_asked; i++) make_asked(c, &c->asked[i], i, p);
+    for (uint32_t i = 0; i < c->n_peers; i++) {
         struct client *cl = &c->client[i];
         cl->all = c;
         cl->number = i;
-        cl->peer = pl_sim_peer(sim, 0, receive, tick, cl);
-        if (!cl->peer) return -PL_E_NO_MEMORY;
+        cl->peer = pl_sim_peer(sim, PL_LISTENER_CLIENTS, receive, tick, cl);
         pl_sim_peer_timer(cl->peer, 1 + i);
     }
     return 0;

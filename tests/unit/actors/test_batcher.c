@@ -310,7 +310,7 @@ static void kill_point(void *self, const char *point)
     for (int i = 0; i < 3; i++) w->points[i] += strcmp(point, names[i]) == 0;
 }
 
-static enum pl_handler_fault fault(void *self, const char *actor)
+static enum pl_handler_fault fault(void *self, const char *actor, const struct pl_msg *m)
 {
     if (!w->crash || strcmp(actor, w->crash) != 0 || --w->crash_after > 0) return PL_HANDLER_SOUND;
     w->crash_after = w->crash_each + (w->crash_each > 1 ? (uint32_t)draw_random(NULL) % w->crash_each : 0);

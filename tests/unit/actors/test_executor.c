@@ -51,7 +51,7 @@ static uint64_t draw_random(void *self)
     return pl_test_random(&w.random);
 }
 
-static enum pl_handler_fault fault(void *self, const char *actor)
+static enum pl_handler_fault fault(void *self, const char *actor, const struct pl_msg *m)
 {
     if (!w.crash_after || strcmp(actor, "executor") != 0 || --w.crash_after) return PL_HANDLER_SOUND;
     return PL_HANDLER_FAILS_BEFORE;

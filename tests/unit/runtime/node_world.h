@@ -78,7 +78,7 @@ static inline bool child_swollen(void *self, const char *node)
     return net.swollen;
 }
 
-static inline enum pl_handler_fault handler_fault(void *self, const char *actor)
+static inline enum pl_handler_fault handler_fault(void *self, const char *actor, const struct pl_msg *m)
 {
     enum pl_handler_fault f = net.faulty && strcmp(net.faulty, actor) == 0 ? net.fault : PL_HANDLER_SOUND;
     if (f != PL_HANDLER_SOUND) net.fault = PL_HANDLER_SOUND;
