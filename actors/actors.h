@@ -23,6 +23,8 @@ struct pl_model_text {
     const char *model_digest; /* 64 hex digits */
 };
 
+struct pl_tenant_rules;
+
 /* frontdoor: outside bytes to checked messages and back. Listener numbers: */
 enum { PL_LISTENER_CLIENTS = 0, PL_LISTENER_ADMIN = 1 };
 struct pl_frontdoor_opts {
@@ -33,7 +35,9 @@ struct pl_frontdoor_opts {
     uint32_t outbox_bytes;      /* a peer's; 0: 4 MiB; over it the peer is cut */
     uint32_t request_limit;     /* open tickets in all; 0: 65536 */
     size_t outboxes_bytes;      /* all outboxes together; 0: 256 MiB */
+    bool standby;               /* only what reads is taken: the rest is `unavailable` */
     size_t unanswered_bytes;    /* frames that were passed on and have no answer at all yet; 0: 64 MiB */
+    const struct pl_tenant_rules *tenants; /* rates (tenant_limits.h); NULL: no limit */
 };
 extern const struct pl_actor_class pl_frontdoor_class;
 
@@ -45,6 +49,8 @@ struct pl_session_opts {
     uint32_t queue;      /* waiting requests beyond them */
     const char *tool_hint; /* what is asked when the answer after a tool result is empty or repeats; NULL: default */
     uint32_t cached_sessions; /* heads kept in memory; 0: 1024 */
+    bool standby;        /* lists and shows what another process stores; takes nothing up */
+    const struct pl_tenant_rules *tenants; /* places and quotas (tenant_limits.h); NULL: no limit */
 };
 extern const struct pl_actor_class pl_session_class;
 
@@ -84,6 +90,7 @@ extern const struct pl_actor_class pl_tool_host_class;
 /* feedback: ratings and the trigger. */
 struct pl_feedback_opts {
     uint32_t threshold; /* more ratings below 3 than this since the last snapshot make a retraining due; 0: 100 */
+    bool standby;       /* the counts are another process's: read anew every half second */
 };
 extern const struct pl_actor_class pl_feedback_class;
 

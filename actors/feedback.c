@@ -36,6 +36,7 @@ struct waiting {
 
 struct feedback {
     uint32_t threshold;
+    bool standby;
     enum phase phase;
     struct pl_ratings counts, pending; /* on disk; as they will be once the write is done */
     uint64_t token;                    /* of the store request under way */
@@ -484,6 +485,7 @@ static void on_loaded(struct pl_actor *self, struct feedback *st, const struct p
     show_counts(st);
     st->phase = READY;
     st->token++;
+    if (st->standby) pl_timer_start(self, RELOAD_MS, 0, 0);
 }
 
 static void on_values(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
@@ -533,6 +535,7 @@ static int feedback_start(struct pl_actor *self, void *state, const void *arg)
     struct feedback *st = state;
     struct pl_metrics *m = pl_actor_metrics(self);
     st->threshold = o && o->threshold ? o->threshold : DEFAULT_THRESHOLD;
+    st->standby = o && o->standby;
     st->token = pl_random_u64(self) >> 1; /* replies to an earlier life are not taken for ours */
     st->ratings = pl_metrics_counter(m, "parlance_feedback_ratings_total", "Ratings stored.", NULL);
     st->errors = pl_metrics_counter(m, "parlance_feedback_errors_total", "Feedback messages refused.", NULL);
@@ -569,7 +572,10 @@ static int feedback_receive(struct pl_actor *self, void *state, const struct pl_
         on_undelivered(self, st, m->body);
         break;
     case PL_T_SYS_TIMER:
-        if (st->phase == LOADING) load(self, st);
+        if (st->phase == LOADING || (st->phase == READY && st->standby))
+            load(self, st);
+        else if (st->standby)
+            pl_timer_start(self, RELOAD_MS, 0, 0);
         break;
     case PL_T_SYS_UP:
         if (st->phase == LOADING && pl_str_is(up->actor, "store")) load(self, st);

@@ -10,19 +10,30 @@
  * 1. An answer goes to the peer that asked, with the id that it used, or nowhere.
  * 2. Each request gets one final answer, unless its peer is cut: then it asks again, for what was accepted
  *    is stored.
- * 3. The sender's word for from, to, reply_to counts nowhere; for the tenant only on the admin socket. */
+ * 3. The sender's word for from, to, reply_to counts nowhere; for the tenant only as frontdoor_access.h says.
+ */
 #include "actors/actors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "actors/frontdoor_access.h"
 #include "actors/frontdoor_peers.h"
+#include "actors/tenant_limits.h"
 #include "schemas/gen/types.h"
 
-enum { RETRY_AFTER_MS = 1000, DEFAULT_MESSAGE_BYTES = 262144, N_ERRORS = PL_E_INTERNAL + 1, N_NEEDED = 3 };
+#define COUNT_ONE(...) +1
+enum {
+    RETRY_AFTER_MS = 1000,
+    DEFAULT_MESSAGE_BYTES = 262144,
+    N_ERRORS = 1 PL_ERRORS(COUNT_ONE),
+    N_NEEDED = 3
+};
 
 struct frontdoor {
     struct pl_frontdoor_opts opts;
     struct pl_peers peers;
+    struct pl_rates rates;
+    uint64_t wait_ms;      /* of the refusal that is being made, when its rate says how long */
     struct pl_buf scratch; /* the answer that is being encoded */
     uint32_t credit;       /* as the session last announced it */
     uint32_t up;           /* bits of needed[] */
@@ -66,7 +77,8 @@ static void send_error(struct pl_actor *self, struct frontdoor *st, const struct
     b->has_field = err->field[0] != 0;
     b->field = pl_str_of(err->field);
     b->has_retry_after_ms = err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE;
-    b->retry_after_ms = b->has_retry_after_ms ? RETRY_AFTER_MS : 0;
+    b->retry_after_ms = !b->has_retry_after_ms ? 0 : st->wait_ms ? st->wait_ms : RETRY_AFTER_MS;
+    st->wait_ms = 0;
     if (id[0]) SET(&m->env, correlation, pl_str_of(id));
     deliver(self, st, to, m);
     pl_msg_unref(&m);
@@ -141,26 +153,56 @@ static bool needs_id(const struct pl_type *type)
            type->id == PL_T_FEEDBACK_ADD;
 }
 
-/* Whether a message of TYPE may come in by LISTENER. */
-static int check_type(const struct pl_type *type, uint32_t listener, struct pl_err *err)
+/* Puts the tenant into M that it is for. */
+static int settle_tenant(const struct pl_caller *c, struct pl_msg *m, struct pl_err *err)
 {
-    if (type->edge != PL_EDGE_IN && type->edge != PL_EDGE_ADMIN)
-        return pl_fail(err, PL_E_UNKNOWN_TYPE, "type", "%s is not a message that is taken here", type->name);
-    if (type->edge == PL_EDGE_ADMIN && listener != PL_LISTENER_ADMIN)
-        return pl_fail(err, PL_E_FORBIDDEN, "type", "%s is taken on the admin socket only", type->name);
-    return 0;
+    struct pl_str tenant;
+    int rc = pl__access_tenant(c, &m->env, &tenant, err);
+    if (rc) return rc;
+    SET(&m->env, tenant, pl_msg_str(m, tenant));
+    return m->env.tenant.len ? 0 : pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for the message");
 }
 
-static int check(const struct frontdoor *st, const struct pl_origin *o, const struct pl_msg *m,
-                 struct pl_err *err)
+/* What a standby answers. */
+static bool only_reads(const struct pl_type *type)
 {
-    int rc = check_type(m->type, o->listener, err);
+    return type->id == PL_T_PING || type->id == PL_T_SESSIONS_LIST || type->id == PL_T_SESSIONS_SHOW ||
+           type->id == PL_T_FEEDBACK_LIST || type->id == PL_T_FEEDBACK_STATS ||
+           type->id == PL_T_RETRAIN_STATUS;
+}
+
+static int check(const struct frontdoor *st, const struct pl_caller *c, struct pl_msg *m, struct pl_err *err)
+{
+    int rc = pl__access_type(c, m->type, err);
+    if (!rc) rc = settle_tenant(c, m, err);
     if (rc) return rc;
     if (needs_id(m->type) && !m->env.id.len)
         return pl_fail(err, PL_E_INVALID, "id", "%s needs an id of 1 to 64 bytes", m->type->name);
     if (st->stopping && m->type->id != PL_T_PING)
         return pl_fail(err, PL_E_UNAVAILABLE, NULL, "the service is stopping");
+    if (st->opts.standby && !only_reads(m->type))
+        return pl_fail(err, PL_E_UNAVAILABLE, "type",
+                       "this is the standby: until it takes over it only reads");
     return 0;
+}
+
+/* The bit of ACTOR in `up`; 0 when it is not needed. */
+static uint32_t need_of(struct pl_str actor)
+{
+    for (uint32_t i = 0; i < N_NEEDED; i++)
+        if (pl_str_is(actor, needed[i])) return 1u << i;
+    return 0;
+}
+
+/* Counts M for its tenant's rate. A ping costs nothing, and a cancellation gives something back. */
+static int pace(struct pl_actor *self, struct frontdoor *st, const struct pl_msg *m, struct pl_err *err)
+{
+    if (m->type->id == PL_T_PING || m->type->id == PL_T_CHAT_CANCEL) return 0;
+    uint64_t wait_ms = pl_rates_take(&st->rates, m->env.tenant, pl_now_ms(self));
+    if (!wait_ms) return 0;
+    st->wait_ms = wait_ms;
+    return pl_fail(err, PL_E_OVERLOADED, NULL, "the tenant `%.*s` sends more than its rate of %g a second",
+                   PL_STR_FMT(m->env.tenant), pl_tenant_rule(st->opts.tenants, m->env.tenant)->rate);
 }
 
 static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struct pl_origin *o,
@@ -172,7 +214,10 @@ static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struc
     b->version = pl_str_of(st->opts.version);
     b->model = pl_str_of(model ? model->name : "");
     b->model_digest = pl_str_of(model ? model->model_digest : "");
-    b->ready = st->up == (1u << N_NEEDED) - 1 && !st->stopping;
+    uint32_t wanted = ((1u << N_NEEDED) - 1) & ~(st->opts.standby ? need_of(PL_STR("executor")) : 0);
+    b->ready = (st->up & wanted) == wanted && !st->stopping;
+    b->has_role = st->opts.standby;
+    b->role = PL_STR("standby");
     b->credit = st->credit;
     if (id.len) SET(&m->env, correlation, id);
     deliver(self, st, o, m);
@@ -192,7 +237,6 @@ static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_or
         pl__ticket_close(&st->peers, t);
         return pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for the message");
     }
-    if (o->listener != PL_LISTENER_ADMIN || !env->tenant.len) SET(env, tenant, PL_STR("default"));
     SET(env, from, PL_STR("frontdoor"));
     SET(env, reply_to, PL_STR("frontdoor"));
     SET(env, correlation, name);
@@ -203,7 +247,7 @@ static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_or
 }
 
 static int decode(struct pl_actor *self, const struct frontdoor *st, const struct pl_net_frame *f,
-                  struct pl_msg **m, struct pl_msg_head *head, struct pl_err *err)
+                  const struct pl_caller *c, struct pl_msg **m, struct pl_msg_head *head, struct pl_err *err)
 {
     /* Small values make many small structs: the decoded form may be some times larger than the frame. */
     size_t limit = (size_t)st->opts.max_message_bytes * 8 + 65536;
@@ -215,7 +259,7 @@ static int decode(struct pl_actor *self, const struct frontdoor *st, const struc
     } else {
         /* A type that may not come in is refused as such, whatever else is wrong with the message. */
         const struct pl_type *type = pl_type_find(head->type, strlen(head->type));
-        if (type && check_type(type, f->listener, err)) rc = -err->code;
+        if (type && pl__access_type(c, type, err)) rc = -err->code;
     }
     if (f->bytes.len >
         st->opts.max_message_bytes) /* decoded all the same, so that the answer can name the request */
@@ -228,13 +272,20 @@ static void on_frame(struct pl_actor *self, struct frontdoor *st, const struct p
 {
     struct pl_origin o = {.listener = f->listener, .delimiter = f->delimiter, .peer_len = f->peer.len};
     struct pl_msg_head head = {0};
-    struct pl_err err = {0};
+    struct pl_err err = {0}, why = {0};
+    struct pl_caller caller;
     struct pl_msg *m = NULL;
     if (f->peer.len > PL_PEER_ID) return; /* no socket gives such a routing id */
     if (f->peer.len) memcpy(o.peer, f->peer.ptr, f->peer.len);
-    int rc = decode(self, st, f, &m, &head, &err);
+    int known = pl__access_caller(f, &caller, &why);
+    int rc = decode(self, st, f, &caller, &m, &head, &err);
+    if (known) {
+        rc = known;
+        err = why;
+    }
     pl_counter_add(m ? st->messages[m->type->id] : st->messages_unknown, 1);
-    if (rc == 0) rc = check(st, &o, m, &err);
+    if (rc == 0) rc = check(st, &caller, m, &err);
+    if (rc == 0) rc = pace(self, st, m, &err);
     if (rc == 0 && m->type->id == PL_T_PING)
         answer_ping(self, st, &o, m->env.id);
     else if (rc == 0)
@@ -257,14 +308,6 @@ static void on_undelivered(struct pl_actor *self, struct frontdoor *st, const st
     if (!t) return;
     pl_fail(&err, code, NULL, "%s", pl_error_text(code));
     fail_ticket(self, st, t, &err);
-}
-
-/* The bit of ACTOR in `up`; 0 when it is not needed. */
-static uint32_t need_of(struct pl_str actor)
-{
-    for (uint32_t i = 0; i < N_NEEDED; i++)
-        if (pl_str_is(actor, needed[i])) return 1u << i;
-    return 0;
 }
 
 /* An actor that went down has forgotten whom it answers. What it had accepted is stored: producers ask again.
@@ -322,9 +365,11 @@ static int frontdoor_start(struct pl_actor *self, void *state, const void *arg)
     st->credit = 1; /* until the session announces it */
     metrics_start(pl_actor_metrics(self), st);
     pl__peers_start(self, &st->peers, &st->opts);
+    st->rates.rules = st->opts.tenants;
+    st->rates.metrics = pl_actor_metrics(self);
+    st->rates.tenants.seed = pl_random_u64(self);
     for (uint32_t i = 0; i < N_NEEDED; i++) pl_monitor(self, needed[i]);
     pl_monitor(self, "feedback");
-    pl_monitor(self, "store");
     return 0;
 }
 
@@ -363,6 +408,7 @@ static void frontdoor_stop(struct pl_actor *self, void *state)
 {
     struct frontdoor *st = state;
     pl__peers_finish(&st->peers);
+    pl_rates_finish(&st->rates);
     pl_buf_finish(&st->scratch);
 }
 

@@ -18,10 +18,10 @@ void pl__actor_gauge(struct pl_actor *a)
     for (int lane = 0; lane < PL__LANES; lane++) pl_gauge_set(a->depth[lane], a->mailbox.lanes[lane].count);
     pl_gauge_set(a->high_water, a->mailbox.high_water);
     pl_gauge_set(a->up, a->life == PL__ACTOR_UP);
-    a->handled->value = (double)a->work.handled;
-    a->busy->value = (double)a->work.busy_us / 1e6;
-    a->slow->value = (double)a->work.slow;
-    a->stalls->value = (double)a->work.stalls;
+    a->handled->value = (double)a->taken;
+    a->busy->value = (double)a->work->busy_us / 1e6;
+    a->slow->value = (double)a->work->slow;
+    a->stalls->value = (double)a->work->stalls;
 }
 
 void pl__actor_schedule(struct pl_actor *a)
@@ -147,24 +147,25 @@ static int handle(struct pl_actor *a, struct pl_msg *m)
     return rc;
 }
 
-/* Something ran from BEGAN_US until now: the clock is read again. TYPE: the message, or what else it was. */
+/* Something ran from BEGAN_US until now: the clock is read again, mostly. TYPE: the message, or what else it
+ * was. */
 static void count_run(struct pl_actor *a, uint64_t began_us, const char *type)
 {
     struct pl_node *n = a->node;
-    pl__node_tick(n);
+    if (!pl__node_timed(n)) return;
     uint64_t us = n->now_us - began_us;
-    if (pl__work_run(&a->work, n->now_us, us, a->cls->may_block))
+    if (pl__work_run(a->work, n->now_us, us, a->cls->may_block))
         pl_log_write(n->opts.log, PL_LOG_WARN, a->route->name, "slow handler",
                      "type=%s run_us=%llu slow=%llu", type, (unsigned long long)us,
-                     (unsigned long long)a->work.slow);
+                     (unsigned long long)a->work->slow);
 }
 
 static void note_failure(struct pl_actor *a, int rc, const char *type)
 {
     const struct pl_world *w = &a->node->opts.world;
-    a->work.error = -rc;
-    a->work.error_ms = w->wall_ms(w->self);
-    a->work.error_type = type;
+    a->work->error = -rc;
+    a->work->error_ms = w->wall_ms(w->self);
+    a->work->error_type = type;
 }
 
 /* M may be gone afterwards. */
@@ -173,8 +174,8 @@ static int handle_timed(struct pl_actor *a, struct pl_msg *m)
     struct pl_node *n = a->node;
     uint64_t began_us = n->now_us;
     const char *type = m->type->name;
-    pl__work_wait(&a->work, began_us, began_us - m->queued_us);
-    a->work.handled++;
+    if (n->untimed == 0) pl__work_wait(a->work, began_us, began_us - m->queued_us);
+    a->taken++;
     int rc = handle(a, m);
     if (rc < 0) note_failure(a, rc, type);
     count_run(a, began_us, type);
@@ -223,6 +224,7 @@ void pl__actor_destroy(struct pl_actor *a)
     if (!a) return;
     pl__supervisor_finish(&a->supervisor);
     free(a->state);
+    free(a->work);
     free(a);
 }
 
@@ -244,16 +246,30 @@ static void send_by(struct pl_actor *self, struct pl_msg **m, enum pl__lane lane
         self->broken = -PL_E_NO_MEMORY;
         return;
     }
-    out->env.from = (struct pl_str){self->route->name, self->route->len};
+    out->env.from = self->name;
     pl__msg_settle(out);
     pl__post(self->node, out, lane);
 }
 
-/* The name of an actor that is known here lives as long as the node: no copy. */
-static struct pl_str lasting_name(struct pl_node *n, struct pl_msg *m, struct pl_str name)
+/* An actor sends to the same few others: their routes are remembered, found by a glance at the name, and
+ * compared. */
+static struct pl__route *known_route(struct pl_actor *a, struct pl_str name)
 {
-    const struct pl__route *r = pl__route_find(&n->routes, name);
-    return r ? (struct pl_str){r->name, r->len} : pl_msg_str(m, name);
+    if (!name.len) return NULL;
+    struct pl__route **known =
+        &a->known[(name.len ^ (unsigned char)name.ptr[name.len - 1]) & (PL__ROUTES_KNOWN - 1)];
+    struct pl__route *r = *known;
+    if (r && r->len == name.len && memcmp(r->name, name.ptr, name.len) == 0) return r;
+    r = pl__route_find(&a->node->routes, name);
+    if (r) *known = r;
+    return r;
+}
+
+/* The name of an actor that is known here lives as long as the node: no copy. */
+static void address(struct pl_actor *self, struct pl_msg *m, struct pl_str name)
+{
+    m->route = known_route(self, name);
+    m->env.to = m->route ? (struct pl_str){m->route->name, m->route->len} : pl_msg_str(m, name);
 }
 
 void pl_send(struct pl_actor *self, struct pl_msg **m)
@@ -263,13 +279,13 @@ void pl_send(struct pl_actor *self, struct pl_msg **m)
 
 void pl_send_to(struct pl_actor *self, const char *to, struct pl_msg **m)
 {
-    if (*m) (*m)->env.to = lasting_name(self->node, *m, pl_str_of(to));
+    if (*m) address(self, *m, pl_str_of(to));
     send_by(self, m, PL__LANE_USER);
 }
 
 void pl_send_system(struct pl_actor *self, const char *to, struct pl_msg **m)
 {
-    if (*m) (*m)->env.to = lasting_name(self->node, *m, pl_str_of(to));
+    if (*m) address(self, *m, pl_str_of(to));
     send_by(self, m, PL__LANE_SYSTEM);
 }
 
@@ -278,7 +294,7 @@ void pl_reply(struct pl_actor *self, const struct pl_msg *request, struct pl_msg
     const struct pl_envelope *q = &request->env;
     if (*m) {
         struct pl_envelope *e = &(*m)->env;
-        e->to = lasting_name(self->node, *m, q->reply_to.len ? q->reply_to : q->from);
+        address(self, *m, q->reply_to.len ? q->reply_to : q->from);
         e->correlation = pl_msg_str(*m, q->correlation.len ? q->correlation : q->id);
         if (!e->tenant.len) e->tenant = pl_msg_str(*m, q->tenant);
         if (!e->trace.len) e->trace = pl_msg_str(*m, q->trace);
@@ -289,7 +305,7 @@ void pl_reply(struct pl_actor *self, const struct pl_msg *request, struct pl_msg
 void pl_forward(struct pl_actor *self, const char *to, const struct pl_msg *m)
 {
     struct pl_msg *out = pl__msg_wrap((struct pl_msg *)(uintptr_t)m);
-    if (out) out->env.to = lasting_name(self->node, out, pl_str_of(to));
+    if (out) address(self, out, pl_str_of(to));
     if (out && out->lacking) pl_msg_unref(&out);
     if (!out) {
         self->broken = -PL_E_NO_MEMORY;

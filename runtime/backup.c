@@ -14,6 +14,7 @@
 
 #include "runtime/backup_files.h"
 #include "runtime/dir.h"
+#include "runtime/vault.h"
 
 void pl_backup_now(char time[32], char name[32])
 {
@@ -124,6 +125,15 @@ static bool same_place(const char *from, const char *dir)
     return stat(parent, &a) == 0 && stat(dir, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* The keys of what FROM holds, beside all backups of DIR. FROM lies in DATA/backups. */
+static int take_vault(const char *from, const char *dir, struct pl_err *err)
+{
+    char vault[PL_BACKUP_PATH], copy[PL_BACKUP_PATH];
+    int rc = pl__path(vault, err, "%s/../../vault", from);
+    if (!rc) rc = pl__path(copy, err, "%s/vault", dir);
+    return rc || access(vault, F_OK) ? rc : pl_vault_add_copy(vault, copy, err);
+}
+
 int pl_backup_finish(const char *from, const char *dir, struct pl_backup *b,
                      const struct pl_backup_watch *watch, struct pl_err *err)
 {
@@ -135,6 +145,7 @@ int pl_backup_finish(const char *from, const char *dir, struct pl_backup *b,
     if (!rc) rc = pl__path(copy, err, "%s/.%s.partial", dir, b->name);
     if (!rc) rc = take_files(from, here ? NULL : copy, b, &files, watch, err);
     if (!rc) rc = pl__manifest_write(partial, b, &files, err);
+    if (!rc) rc = take_vault(from, dir, err); /* first: what is listed can be opened */
     if (!rc) rc = put_in_place(partial, dir, b->name, err);
     if (!rc && !here) rc = pl__dir_remove(from, err);
     pl__files_finish(&files);

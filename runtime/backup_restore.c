@@ -10,6 +10,7 @@
 
 #include "runtime/backup_files.h"
 #include "runtime/dir.h"
+#include "runtime/vault.h"
 
 enum { FAMILIES_MAX = 64 };
 
@@ -172,6 +173,15 @@ static int put_in_place(const char *data, const char *fresh, char *aside, size_t
     return rc ? rc : pl__dir_sync(data, err);
 }
 
+/* A data directory that has its vault keeps it: it knows every key that the copy knows, and what was forgotten since. */
+static int put_vault_back(const char *dir, const char *data, struct pl_err *err)
+{
+    char vault[PL_BACKUP_PATH], copy[PL_BACKUP_PATH];
+    int rc = pl__path(vault, err, "%s/vault", data);
+    if (!rc) rc = pl__path(copy, err, "%s/vault", dir);
+    return rc || access(copy, F_OK) || access(vault, F_OK) == 0 ? rc : pl_vault_copy(copy, vault, err);
+}
+
 int pl_backup_restore(const char *dir, const char *name, const char *data, char *aside, size_t aside_size,
                       const struct pl_backup_watch *watch, struct pl_err *err)
 {
@@ -187,6 +197,7 @@ int pl_backup_restore(const char *dir, const char *name, const char *data, char 
     if (!rc) rc = pl__dir_make(fresh, err);
     if (!rc) rc = take_checked(path, fresh, &files, watch, err);
     if (!rc) rc = pl__dir_sync(fresh, err);
+    if (!rc) rc = put_vault_back(dir, data, err);
     if (!rc) rc = put_in_place(data, fresh, aside, aside_size, err);
     pl__files_finish(&files);
     return rc;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SECTION_MAX = 48 };
 enum source { FROM_TABLE, FROM_FILE, FROM_ENVIRONMENT, FROM_FLAG };
 
 struct value {
@@ -23,10 +24,18 @@ struct value {
     uint32_t count;
     enum source source;
 };
+/* What a section of the file says of one member of a group. */
+struct member {
+    const char *group; /* of the table */
+    char *name;
+    struct value *values; /* one an option */
+};
 struct pl_config {
     const struct pl_option *table;
     uint32_t options;
     struct value *values; /* one an option */
+    struct member *members;
+    uint32_t n_members;
     const char **rest;
     int n_rest;
 };
@@ -104,13 +113,17 @@ static void forget(struct value *v)
     *v = (struct value){0};
 }
 
-/* Sets option I. The same source may say an option twice when it is repeatable, or by flag: the last one
- * counts. */
-static int put(struct pl_config *c, uint32_t i, const char *text, enum source source, const char *place,
-               struct pl_err *err)
+static void forget_all(struct value *values, uint32_t n)
 {
-    const struct pl_option *o = &c->table[i];
-    struct value *v = &c->values[i];
+    for (uint32_t i = 0; values && i < n; i++) forget(&values[i]);
+    free(values);
+}
+
+/* Sets option O in V. The same source may say an option twice when it is repeatable, or by flag: the last one
+ * counts. */
+static int put_in(struct value *v, const struct pl_option *o, const char *text, enum source source,
+                  const char *place, struct pl_err *err)
+{
     int rc = check(o, text, place, err);
     if (rc) return rc;
     bool again = v->count > 0 && v->source == source;
@@ -128,6 +141,12 @@ static int put(struct pl_config *c, uint32_t i, const char *text, enum source so
     v->texts[v->count++] = copy;
     v->source = source;
     return 0;
+}
+
+static int put(struct pl_config *c, uint32_t i, const char *text, enum source source, const char *place,
+               struct pl_err *err)
+{
+    return put_in(&c->values[i], &c->table[i], text, source, place, err);
 }
 
 /* A name as it stands in a flag: `.` and `-` are the same. */
@@ -198,6 +217,62 @@ static char *next_line(char *buf, int size, void *stream)
     return NULL;
 }
 
+static struct member *member_find(const struct pl_config *c, const char *group, const char *name)
+{
+    for (uint32_t i = 0; i < c->n_members; i++)
+        if (strcmp(c->members[i].group, group) == 0 && strcmp(c->members[i].name, name) == 0)
+            return &c->members[i];
+    return NULL;
+}
+
+static struct member *member_get(struct pl_config *c, const char *group, const char *name)
+{
+    struct member *m = member_find(c, group, name);
+    struct member *grown = m ? NULL : realloc(c->members, (c->n_members + 1) * sizeof *grown);
+    if (!grown) return m;
+    c->members = grown;
+    m = &c->members[c->n_members];
+    *m = (struct member){group, strdup(name), calloc(c->options, sizeof *m->values)};
+    if (m->name && m->values) {
+        c->n_members++;
+        return m;
+    }
+    free(m->name);
+    free(m->values);
+    return NULL;
+}
+
+/* The option that [GROUP NAME] calls KEY. */
+static bool find_of(const struct pl_config *c, const char *group, size_t n, const char *key, uint32_t *out)
+{
+    for (*out = 0; *out < c->options; ++*out) {
+        const struct pl_option *o = &c->table[*out];
+        if (o->of && strlen(o->of) == n && memcmp(o->of, group, n) == 0 && strncmp(o->name, o->of, n) == 0 &&
+            o->name[n] == '-' && strcmp(o->name + n + 1, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A pair below [GROUP NAME]. */
+static int take_member_pair(struct reading *r, const char *section, const char *key, const char *text,
+                            const char *place)
+{
+    size_t n = strcspn(section, " ");
+    const char *name = section + n + strspn(section + n, " ");
+    char whole[160];
+    uint32_t i;
+    /* The parser cuts the name of a section without a word. */
+    if (strlen(section) > SECTION_MAX)
+        return pl_fail(r->err, PL_E_INVALID, "config", "%s: the name of a section has %d characters at most",
+                       place, SECTION_MAX);
+    snprintf(whole, sizeof whole, "%.*s-%s", (int)n, section, key);
+    if (!find_of(r->c, section, n, key, &i)) return unknown(r->c, whole, strlen(whole), place, r->err);
+    struct member *m = member_get(r->c, r->c->table[i].of, name);
+    if (!m) return pl_fail(r->err, PL_E_NO_MEMORY, "config", "%s: out of memory", place);
+    return put_in(&m->values[i], &r->c->table[i], text, FROM_FILE, place, r->err);
+}
+
 static int take_pair(void *user, const char *section, const char *key, const char *text)
 {
     struct reading *r = user;
@@ -207,6 +282,10 @@ static int take_pair(void *user, const char *section, const char *key, const cha
     bool top = *section == 0 || strcmp(section, "parlance") == 0;
     snprintf(name, sizeof name, "%s%s%s", top ? "" : section, top ? "" : ".", key);
     snprintf(place, sizeof place, "%s:%d", r->path, r->line);
+    if (strchr(section, ' ')) {
+        r->rc = take_member_pair(r, section, key, text, place);
+        return 1;
+    }
     for (i = 0; i < r->c->options; i++)
         if (strcmp(r->c->table[i].name, name) == 0) break;
     if (i < r->c->options)
@@ -346,8 +425,12 @@ int pl_config_load(const struct pl_option *table, int argc, const char *const *a
 void pl_config_destroy(struct pl_config **c)
 {
     if (!c || !*c) return;
-    for (uint32_t i = 0; (*c)->values && i < (*c)->options; i++) forget(&(*c)->values[i]);
-    free((*c)->values);
+    forget_all((*c)->values, (*c)->options);
+    for (uint32_t i = 0; i < (*c)->n_members; i++) {
+        forget_all((*c)->members[i].values, (*c)->options);
+        free((*c)->members[i].name);
+    }
+    free((*c)->members);
     free((*c)->rest);
     free(*c);
     *c = NULL;
@@ -366,6 +449,38 @@ static const char *text_of(const struct pl_config *c, const char *name, enum pl_
     uint32_t i = must_find(c, name);
     PL_MUST(c->table[i].kind == kind);
     return c->values[i].count ? c->values[i].texts[0] : NULL;
+}
+
+static const char *text_for(const struct pl_config *c, const char *name, const char *member,
+                            enum pl_option_kind kind)
+{
+    uint32_t i = must_find(c, name);
+    PL_MUST(c->table[i].of);
+    const struct member *m = member_find(c, c->table[i].of, member);
+    return m && m->values[i].count ? m->values[i].texts[0] : text_of(c, name, kind);
+}
+
+uint64_t pl_config_u64_of(const struct pl_config *c, const char *name, const char *member)
+{
+    const char *text = text_for(c, name, member, PL_OPT_U64);
+    uint64_t v = 0;
+    PL_MUST(!text || parse_u64(text, &v));
+    return v;
+}
+
+double pl_config_f64_of(const struct pl_config *c, const char *name, const char *member)
+{
+    const char *text = text_for(c, name, member, PL_OPT_F64);
+    double v = 0;
+    PL_MUST(!text || parse_f64(text, &v));
+    return v;
+}
+
+const char *pl_config_member(const struct pl_config *c, const char *group, uint32_t i)
+{
+    for (uint32_t k = 0; k < c->n_members; k++)
+        if (strcmp(c->members[k].group, group) == 0 && i-- == 0) return c->members[k].name;
+    return NULL;
 }
 
 const char *pl_config_str(const struct pl_config *c, const char *name)

@@ -21,6 +21,8 @@ struct pl_option {
     const char *unit;       /* "ms", may be NULL */
     const char *doc;        /* one sentence */
     bool repeatable;        /* may be given several times; read with pl_config_at */
+    const char *of;         /* "tenant": the file's section [tenant NAME] may say it for one of them, under what follows
+                             * "tenant-" in this option's name; such a value goes before all others. May be NULL */
 };
 struct pl_config;
 
@@ -38,6 +40,11 @@ bool pl_config_bool(const struct pl_config *c, const char *name);
 bool pl_config_is_set(const struct pl_config *c, const char *name); /* by file, environment or flag */
 uint32_t pl_config_count(const struct pl_config *c, const char *name);
 const char *pl_config_at(const struct pl_config *c, const char *name, uint32_t i);
+/* What the file says of one member of a group, else what holds for all: pl_config_u64_of(c, "tenant-queue", "acme"). */
+uint64_t pl_config_u64_of(const struct pl_config *c, const char *name, const char *member);
+double pl_config_f64_of(const struct pl_config *c, const char *name, const char *member);
+/* The members that have a section, in the file's order; NULL past the last. Lent for the life of C. */
+const char *pl_config_member(const struct pl_config *c, const char *group, uint32_t i);
 /* The table as --help text. */
 void pl_config_help(const struct pl_option *table, char *buf, size_t size);
 

@@ -61,6 +61,9 @@ void pl_config_help(const struct pl_option *table, char *buf, size_t size)
         add_flag(&p, o);
         add(&p, "        %s", o->doc ? o->doc : "");
         add_facts(&p, o);
+        if (o->of)
+            add(&p, "; `%s` below [%s NAME] in the file for one %s", o->name + strlen(o->of) + 1, o->of,
+                o->of);
         add(&p, "\n");
     }
 }

@@ -25,14 +25,20 @@ static int parse_port(const char *text, uint16_t *out, struct pl_err *err)
     return 0;
 }
 
-static bool is_loopback(struct pl__endpoint *e)
+/* Whether the host is an address; fills in what kind. */
+static bool is_address(struct pl__endpoint *e)
 {
     struct in_addr v4;
     struct in6_addr v6;
     if (strcmp(e->host, "localhost") == 0) strcpy(e->host, "127.0.0.1");
-    if (inet_pton(AF_INET, e->host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    if (strcmp(e->host, "*") == 0) strcpy(e->host, "0.0.0.0");
+    if (inet_pton(AF_INET, e->host, &v4) == 1) {
+        e->local = ntohl(v4.s_addr) >> 24 == 127;
+        return true;
+    }
     e->ipv6 = inet_pton(AF_INET6, e->host, &v6) == 1;
-    return e->ipv6 && memcmp(&v6, &in6addr_loopback, sizeof v6) == 0;
+    e->local = e->ipv6 && memcmp(&v6, &in6addr_loopback, sizeof v6) == 0;
+    return e->ipv6;
 }
 
 static void name_tcp(struct pl__endpoint *e)
@@ -42,7 +48,7 @@ static void name_tcp(struct pl__endpoint *e)
     snprintf(e->text, sizeof e->text, e->ipv6 ? "tcp://[%s]:%s" : "tcp://%s:%s", e->host, port);
 }
 
-int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, struct pl_err *err)
+static int parse_tcp(const char *host_port, bool keys, struct pl__endpoint *out, struct pl_err *err)
 {
     struct pl__endpoint e = {.transport = PL__TCP};
     const char *colon = strrchr(host_port, ':');
@@ -53,7 +59,11 @@ int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, stru
     snprintf(e.host, sizeof e.host, "%.*s", (int)(n - 2 * brackets), host_port + brackets);
     int rc = parse_port(colon + 1, &e.port, err);
     if (rc) return rc;
-    if (!is_loopback(&e))
+    bool address = is_address(&e);
+    if (keys && !address)
+        return pl_fail(err, PL_E_INVALID, "endpoint",
+                       "`%s` is no numeric address: 0.0.0.0 and [::] are all of this machine's", e.host);
+    if (!keys && !e.local)
         return pl_fail(
             err, PL_E_FORBIDDEN, "endpoint",
             "%s is not loopback: without keys only 127.0.0.0/8, [::1], localhost and ipc are allowed, "
@@ -64,9 +74,14 @@ int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, stru
     return 0;
 }
 
+int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, struct pl_err *err)
+{
+    return parse_tcp(host_port, false, out, err);
+}
+
 static int parse_ipc(const char *path, struct pl__endpoint *out, struct pl_err *err)
 {
-    struct pl__endpoint e = {.transport = PL__IPC};
+    struct pl__endpoint e = {.transport = PL__IPC, .local = true};
     size_t n = strlen(path);
     if (n == 0 || n >= sizeof e.path)
         return pl_fail(err, PL_E_INVALID, "endpoint",
@@ -82,7 +97,7 @@ static int parse_ipc(const char *path, struct pl__endpoint *out, struct pl_err *
 
 static int parse_inproc(const char *text, struct pl__endpoint *out, struct pl_err *err)
 {
-    struct pl__endpoint e = {.transport = PL__INPROC};
+    struct pl__endpoint e = {.transport = PL__INPROC, .local = true};
     int n = snprintf(e.text, sizeof e.text, "%s", text);
     if (n <= 9 || (size_t)n >= sizeof e.text)
         return pl_fail(err, PL_E_INVALID, "endpoint", "the name of an inproc endpoint has 1 to 246 bytes");
@@ -90,13 +105,23 @@ static int parse_inproc(const char *text, struct pl__endpoint *out, struct pl_er
     return 0;
 }
 
-int pl__endpoint_parse(const char *text, struct pl__endpoint *out, struct pl_err *err)
+static int parse(const char *text, bool keys, struct pl__endpoint *out, struct pl_err *err)
 {
     if (strncmp(text, "inproc://", 9) == 0) return parse_inproc(text, out, err);
     if (strncmp(text, "ipc://", 6) == 0) return parse_ipc(text + 6, out, err);
-    if (strncmp(text, "tcp://", 6) == 0) return pl__endpoint_parse_tcp(text + 6, out, err);
+    if (strncmp(text, "tcp://", 6) == 0) return parse_tcp(text + 6, keys, out, err);
     return pl_fail(err, PL_E_INVALID, "endpoint",
                    "`%.80s` is none of inproc://NAME, ipc://PATH, tcp://HOST:PORT", text);
+}
+
+int pl__endpoint_parse(const char *text, struct pl__endpoint *out, struct pl_err *err)
+{
+    return parse(text, false, out, err);
+}
+
+int pl__endpoint_parse_any(const char *text, struct pl__endpoint *out, struct pl_err *err)
+{
+    return parse(text, true, out, err);
 }
 
 static bool somebody_listens(const char *path)

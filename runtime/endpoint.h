@@ -15,11 +15,14 @@ struct pl__endpoint {
     char host[64];  /* of tcp: numeric, without brackets */
     uint16_t port;  /* of tcp; 0: any that is free */
     bool ipv6;
+    bool local; /* inproc, ipc or loopback: nobody reaches it from another machine */
 };
 
 /* -PL_E_INVALID for what is none of the three, -PL_E_FORBIDDEN for tcp to anything but loopback: others could
  * read and write there, since there are no keys. */
 int pl__endpoint_parse(const char *text, struct pl__endpoint *out, struct pl_err *err);
+/* The same without that rule, for sockets with keys: any numeric address of tcp, `*` for all of IPv4. */
+int pl__endpoint_parse_any(const char *text, struct pl__endpoint *out, struct pl_err *err);
 /* HOST:PORT alone, with the same rules. */
 int pl__endpoint_parse_tcp(const char *host_port, struct pl__endpoint *out, struct pl_err *err);
 /* Before a bind to ipc: the directory is made private, the socket file of a process that is gone is removed.

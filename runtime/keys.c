@@ -336,10 +336,16 @@ const struct pl_key *pl_keys_named(const struct pl_keys *k, const char *name)
     return NULL;
 }
 
-const struct pl_key *pl_keys_known(const struct pl_keys *k, const char *public_key)
+const struct pl_key *pl_keys_holder(const struct pl_keys *k, const char *public_key)
 {
     struct pl_key wanted, *at = &wanted, **found = NULL;
     snprintf(wanted.public_key, sizeof wanted.public_key, "%s", public_key);
     if (k->count) found = bsearch(&at, k->by_public, k->count, sizeof at, order_public);
-    return found && !(*found)->revoked[0] ? *found : NULL;
+    return found ? *found : NULL;
+}
+
+const struct pl_key *pl_keys_known(const struct pl_keys *k, const char *public_key)
+{
+    const struct pl_key *key = pl_keys_holder(k, public_key);
+    return key && !key->revoked[0] ? key : NULL;
 }

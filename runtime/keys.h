@@ -46,13 +46,18 @@ int pl_keys_refresh(struct pl_keys *k, struct pl_err *err);
 uint32_t pl_keys_count(const struct pl_keys *k);
 uint32_t pl_keys_live(const struct pl_keys *k); /* not revoked */
 const struct pl_key *pl_keys_at(const struct pl_keys *k, uint32_t i);
-/* NULL when there is none. By the public key only one that is not revoked is found. */
+/* NULL when there is none. */
 const struct pl_key *pl_keys_named(const struct pl_keys *k, const char *name);
-const struct pl_key *pl_keys_known(const struct pl_keys *k, const char *public_key);
+const struct pl_key *pl_keys_holder(const struct pl_keys *k, const char *public_key); /* revoked ones too */
+const struct pl_key *pl_keys_known(const struct pl_keys *k,
+                                   const char *public_key); /* NULL for a revoked one */
 
 /* The service's own pair. -PL_E_NOT_FOUND when there is none yet. */
 int pl_keys_server(const char *data, struct pl_key_pair *out, struct pl_err *err);
 
+/* Checks KEY's name, tenant and roles, and makes DATA/keys. -PL_E_INVALID names the field; -PL_E_FORBIDDEN,
+ * -PL_E_IO. */
+int pl_keys_prepare(const char *data, const struct pl_key *key, struct pl_err *err);
 /* Adds KEY (its public_key is filled in) with a new pair, and makes the service's pair when there is none.
  * TIME as in struct pl_key. The secret is only in *CLIENT: nothing here keeps it. -PL_E_CONFLICT: the name is
  * or was used; -PL_E_TOO_LARGE: PL_KEYS_MAX; -PL_E_INVALID names the field. */

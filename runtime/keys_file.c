@@ -176,6 +176,14 @@ static int check(const struct pl_key *key, struct pl_err *err)
     return 0;
 }
 
+int pl_keys_prepare(const char *data, const struct pl_key *key, struct pl_err *err)
+{
+    char path[PL__KEYS_PATH];
+    int rc = check(key, err);
+    if (!rc) rc = pl__keys_path(data, "lock", path, err);
+    return rc ? rc : pl__dir_make_private_for(path, err);
+}
+
 static int add(const struct pl_keys *k, struct pl_key *key, struct pl_key_pair *client, struct pl_err *err)
 {
     if (pl_keys_named(k, key->name))

@@ -29,7 +29,7 @@
 #define SANITIZED 0
 #endif
 
-enum { SANITIZED_FACTOR = 6, THREADS_BYTES = 32 << 20 }; /* stacks of libzmq's threads, and a little */
+enum { SANITIZED_FACTOR = 6, THREADS_BYTES = 20 << 20 }; /* stacks of libzmq's threads, and a little */
 
 static uint64_t address_limit, address_short; /* of this process; less than SHORT left counts as none */
 

@@ -7,7 +7,7 @@
  *   check     receives from every socket, up to a budget each
  *
  * Nothing between prepare's question and poll touches a ZeroMQ socket, so no edge is lost. With nothing to do
- * the loop sleeps: it never polls by time. */
+ * the loop sleeps: it never polls by time, but for the files of outside sockets, once a second. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +84,8 @@ static void init_handles(struct pl_loop *l)
     uv_check_init(&l->uv, &l->check);
     uv_idle_init(&l->uv, &l->idle);
     uv_timer_init(&l->uv, &l->due);
-    l->prepare.data = l->check.data = l;
+    uv_timer_init(&l->uv, &l->watch);
+    l->prepare.data = l->check.data = l->watch.data = l;
     uv_prepare_start(&l->prepare, on_prepare);
     uv_check_start(&l->check, on_check);
 }
@@ -113,6 +114,7 @@ static void close_base(struct pl_loop *l)
     uv_close((uv_handle_t *)&l->check, NULL);
     uv_close((uv_handle_t *)&l->idle, NULL);
     uv_close((uv_handle_t *)&l->due, NULL);
+    uv_close((uv_handle_t *)&l->watch, NULL);
     for (int i = 0; l->on_stop && i < 2; i++) uv_close((uv_handle_t *)&l->signals[i], NULL);
 }
 

@@ -36,14 +36,19 @@ struct pl_listen_opts {
     uint32_t listener;    /* number that net.frame and pl_net_send use */
     const char *endpoint; /* tcp://127.0.0.1:5580 or ipc://PATH (directory made 0700) */
     uint64_t max_bytes;   /* of one message; larger ones cut the peer */
+    const char *data;     /* directory whose keys/ says who may come in (runtime/keys.h); NULL: keys are unknown */
+    bool require_keys;    /* also on ipc and loopback; anywhere else they are required anyway */
 };
-/* Outside ROUTER socket. -PL_E_FORBIDDEN for an address that is neither ipc nor loopback. Frames go to the
- * node. */
+/* Outside ROUTER socket. Frames go to the node, with what is known of their sender: the tenant, roles and act_for of its
+ * key; without keys act_for on ipc and nothing else. Where keys are required a stranger's handshake fails, which is tried
+ * before this returns, and frames under a key that was revoked meanwhile come with its name and no role.
+ * -PL_E_FORBIDDEN: keys are required, and DATA is NULL or holds no key of the service. Blocks for some milliseconds, 2
+ * seconds at most, where keys are required. */
 int pl_loop_listen(struct pl_loop *l, const struct pl_listen_opts *o, struct pl_err *err);
 
-/* Whether ENDPOINT can be listened at, for one that has a child do it: the errors are those of pl_loop_listen, and
- * nothing stays open. ACTUAL (may be NULL): the endpoint, with a port that is free in place of `*`. */
-int pl_listen_probe(const char *endpoint, char *actual, size_t size, struct pl_err *err);
+/* Whether it can be listened at, for one that has a child do it: the errors are those of pl_loop_listen, and
+ * -PL_E_FORBIDDEN where keys are required and no client's lives. Nothing stays open. ACTUAL (may be NULL): the endpoint, with a port that is free in place of `*`. */
+int pl_listen_probe(const struct pl_listen_opts *o, char *actual, size_t size, struct pl_err *err);
 
 struct pl_child_opts {
     const char *const *argv; /* NULL-terminated, copied; argv[0] is the program */

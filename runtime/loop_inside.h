@@ -4,6 +4,7 @@
  *   port.c     a ZeroMQ socket on the loop    hub.c     leaves' links: names and routing ids
  *   leaf.c     the link to a hub              listener.c  strangers
  *   child.c    child processes                thread.c  nodes on threads
+ *   zap.c      who may come in                stranger.c  a try with a key that nobody knows
  *   http.c     /metrics, /healthz, /readyz    limit.c, signals.h, socket.c, endpoint.c, dir.c know nothing of loops
  *
  * Memory that holds a libuv handle is freed in the handle's close callback; pl_loop_destroy turns the loop
@@ -24,6 +25,8 @@ struct pl__port_kind {
     enum pl__socket_kind socket;
     /* Handles one message of F (finished by the port). */
     void (*take)(struct pl__port *p, struct pl__frame *f);
+    /* Instead of take: reads one message by itself; false when none is there. */
+    bool (*read)(struct pl__port *p);
     /* May the port be read now? NULL: always. */
     bool (*open)(struct pl__port *p);
     /* Before the port's memory is freed; may be NULL. */
@@ -58,12 +61,12 @@ struct pl_loop {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
-    uv_timer_t due;
+    uv_timer_t due, watch; /* watch: of the listeners' files */
     uv_signal_t signals[2];
     void *zmq;
     struct pl_node *node;
     struct pl__port *ports; /* all of them */
-    struct pl__port *hub, *leaf;
+    struct pl__port *hub, *leaf, *zap;
     struct pl__child *children;
     struct pl__host *hosts;  /* threads started here */
     struct pl__host *inside; /* the thread this loop runs on, when a loop started it */
@@ -92,6 +95,19 @@ int pl__leaf_send(struct pl__port *p, const void *bytes, size_t len);
 void pl__leaf_run(struct pl__port *p); /* the loop runs: an inproc link is up */
 int pl__listener_send(struct pl_loop *l, uint32_t listener, struct pl_bin peer, bool delimiter,
                       const void *bytes, size_t len);
+
+/* zap.c: answers ZeroMQ's question whether a key may come in. Opens the table of DATA and its own socket, once a loop.
+ * -PL_E_FORBIDDEN: the service has no key. */
+int pl__zap_open(struct pl_loop *l, const char *data, struct pl_err *err);
+/* Also -PL_E_FORBIDDEN when there is nobody to let in: told at the start, but a loop that begins anew after the last key
+ * was revoked goes on and lets nobody in. */
+int pl__zap_can_open(const char *data, struct pl_err *err);
+const struct pl_key_pair *pl__zap_server(const struct pl_loop *l); /* the service's own pair */
+/* Fills in what the table says now of USER, whom the handshake found; a pointer into the table. */
+void pl__zap_identify(struct pl_loop *l, const char *user, struct pl_net_peer *peer);
+/* stranger.c: connects to what SOCKET is bound to, with a new key, and waits until that is refused. -PL_E_INTERNAL: it
+ * was let in, or not refused in 2 s. */
+int pl__stranger_is_refused(struct pl_loop *l, void *socket, struct pl_err *err);
 
 /* child.c: processes. -PL_E_NOT_FOUND when NODE is none of them. */
 int pl__child_start(struct pl_loop *l, const char *node, uint64_t incarnation, struct pl_err *err);

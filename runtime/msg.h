@@ -13,18 +13,20 @@
 
 #define PL_NO_DEADLINE UINT64_MAX
 
+struct pl__route;
 struct pl_msg {
-    uint32_t refs;
-    bool lacking; /* there was no memory for a part of it: it is not sent */
+    struct pl_msg *next;    /* used by the mailbox that holds it */
     const struct pl_type *type;
-    struct pl_envelope env; /* views into the arena or static memory; type, body, budget_ms and the has_ flags of its
-                             * strings are not used here: a string is there when it is not empty */
     void *body;             /* struct of `type`, in the arena */
     uint64_t deadline_ms;   /* on the node's monotonic clock; PL_NO_DEADLINE */
+    uint32_t refs;
+    bool lacking; /* there was no memory for a part of it: it is not sent */
     struct pl_arena arena;
     uint64_t queued_us;     /* when a mailbox took it */
-    struct pl_msg *next;    /* used by the mailbox that holds it */
     struct pl_msg *origin;  /* of a message that was passed on: whose body and strings it shows; else NULL */
+    const struct pl__route *route; /* of the node: where env.to leads, while env.to is that route's own name; or NULL */
+    struct pl_envelope env; /* views into the arena or static memory; type, body, budget_ms and the has_ flags of its
+                             * strings are not used here: a string is there when it is not empty */
 };
 
 /* A message of TYPE with its defaults; NULL when out of memory. The caller owns one reference. */

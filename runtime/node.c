@@ -14,7 +14,7 @@
 #include "runtime/node_inside.h"
 #include "runtime/wrap.h"
 
-enum { PAGES_MAX = 65 };
+enum { PAGES_MAX = 65, UNTIMED = 31 };
 
 static uint64_t no_random(void *self)
 {
@@ -103,6 +103,7 @@ void pl_node_destroy(struct pl_node **np)
     pl_metrics_destroy(&n->metrics);
     pl_buf_finish(&n->scratch);
     free(n);
+    pl__msg_forget_kept();
 }
 
 void pl__node_tick(struct pl_node *n)
@@ -112,6 +113,21 @@ void pl__node_tick(struct pl_node *n)
     if (now_us <= n->now_us) return;
     n->now_us = now_us;
     n->now_ms = now_us / 1000;
+}
+
+bool pl__node_timed(struct pl_node *n)
+{
+    const struct pl_world *w = &n->opts.world;
+    uint64_t coarse_ms = w->coarse_ms ? w->coarse_ms(w->self) : 0;
+    if (n->untimed > 0 && coarse_ms == n->coarse_ms) {
+        n->untimed--;
+        return false;
+    }
+    uint64_t began_us = n->now_us;
+    pl__node_tick(n);
+    n->coarse_ms = coarse_ms;
+    n->untimed = w->coarse_ms && n->now_us - began_us < UNTIMED ? UNTIMED : 0;
+    return true;
 }
 
 void pl__node_fail(struct pl_node *n, int code, const char *what, const char *why)
@@ -159,11 +175,13 @@ static int make_actor(struct pl_node *n, const struct pl_actor_class *cls, struc
 {
     struct pl_actor *a = calloc(1, sizeof *a);
     if (!a) return pl_fail(err, PL_E_NO_MEMORY, r->name, "no memory for an actor");
-    *a = (struct pl_actor){.node = n, .cls = cls, .route = r, .arg = arg};
+    *a = (struct pl_actor){.node = n, .cls = cls, .route = r, .name = {r->name, r->len}, .arg = arg};
     pl__mailbox_init(&a->mailbox, cls->mailbox_limit ? cls->mailbox_limit : PL__MAILBOX_LIMIT);
     a->state = calloc(1, cls->state_bytes ? cls->state_bytes : 1);
+    a->work = calloc(1, sizeof *a->work);
     int rc = pl__supervisor_init(&a->supervisor, &cls->restart, err);
-    if (rc == 0 && !a->state) rc = pl_fail(err, PL_E_NO_MEMORY, r->name, "no memory for an actor's state");
+    if (rc == 0 && (!a->state || !a->work))
+        rc = pl_fail(err, PL_E_NO_MEMORY, r->name, "no memory for an actor's state");
     if (rc != 0)
         pl__actor_destroy(a);
     else
@@ -314,6 +332,7 @@ static struct pl_actor *next_ready(struct pl_node *n)
     if (!n->ready_head) n->ready_tail = &n->ready_head;
     a->ready = false;
     a->ready_next = NULL;
+    if (n->ready_head) pl__actor_prefetch(n->ready_head);
     return a;
 }
 
@@ -476,6 +495,11 @@ void pl_node_metrics_write(struct pl_node *n, struct pl_buf *out)
     out->failed |= own.failed; /* half a page would pass for a whole one */
     pl_metrics_merge(pages, count, out);
     pl_buf_finish(&own);
+}
+
+struct pl_log *pl_node_log(const struct pl_node *n)
+{
+    return n->opts.log;
 }
 
 const char *pl_node_name(const struct pl_node *n)

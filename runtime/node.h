@@ -28,6 +28,9 @@ struct pl_process {
 struct pl_world {
     void *self;
     uint64_t (*now_ms)(void *self);
+    /* The same clock, read cheaply and some milliseconds late: says whether it is worth reading the other one; may be
+     * NULL. */
+    uint64_t (*coarse_ms)(void *self);
     uint64_t (*wall_ms)(void *self);
     uint64_t (*now_us)(void *self); /* the same clock as now_ms, finer; NULL: now_ms in thousands */
     uint64_t (*random)(void *self);
@@ -104,10 +107,10 @@ void pl_node_child_exited(struct pl_node *n, const char *peer, uint64_t incarnat
 struct pl_net_peer {
     struct pl_bin id;    /* routing id, 1 to 32 bytes */
     bool delimiter;      /* an empty frame came first: a REQ socket */
-    struct pl_str key;   /* name of the authenticated key; empty: a local peer without a key, and the rest is zero too */
+    struct pl_str key;   /* name of the authenticated key; empty: a local peer without a key, without tenant and roles */
     struct pl_str tenant;
-    uint32_t roles;      /* PL_ROLE_* */
-    bool act_for;        /* the envelope's tenant counts */
+    uint32_t roles;      /* PL_ROLE_*; 0 with a key: it was revoked */
+    bool act_for;        /* the envelope's tenant counts: so says the key, or a local peer came by ipc */
 };
 /* PEER and BYTES are borrowed. -PL_E_AGAIN when the actor's mailbox is full: stop reading that socket until pl_node_room.
  * -PL_E_NOT_FOUND: no such listener here. More than 1 MiB of BYTES are passed on as malformed and empty. */
@@ -120,6 +123,7 @@ struct pl_metrics *pl_node_metrics(struct pl_node *n);
 /* Appends this node's metrics and those that its leaves sent last; theirs have a label `node`, and are gone while the
  * leaf is down. At most a heartbeat old. */
 void pl_node_metrics_write(struct pl_node *n, struct pl_buf *out);
+struct pl_log *pl_node_log(const struct pl_node *n); /* may be NULL */
 const char *pl_node_name(const struct pl_node *n);
 /* Handled: by an actor here, or given to a link. What came over a link counts as sent here too. */
 struct pl_node_counts { uint64_t sent, handled, refused, dead, in_flight, restarts, child_restarts; };

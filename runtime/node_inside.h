@@ -22,6 +22,7 @@
 enum {
     PL__NAME_MAX = 64,
     PL__ROUTES_MAX = 1024,
+    PL__ROUTES_KNOWN = 4, /* that an actor remembers: a power of two */
     PL__MAILBOX_LIMIT = 1024,
     PL__OUTBOX_MESSAGES = 16384, /* as many as the mailbox of the frontdoor: whole answers are said again at once */
     PL__OUTBOX_SYSTEM = 65536,
@@ -36,18 +37,22 @@ enum {
 /* A name that messages can be sent to. Local: a mailbox here. Else it lives on PEER; neither: not known yet.
  */
 struct pl__route {
-    char name[PL__NAME_MAX + 1];
-    uint32_t len;
     struct pl_actor *local;
     struct pl__peer *peer;
+    uint32_t len;
+    char name[PL__NAME_MAX + 1];
     bool up;
     uint64_t incarnation;
     struct pl_actor **watchers;
     uint32_t watchers_count, watchers_capacity;
 };
+struct pl__route_place {
+    struct pl__route *route; /* NULL: free */
+    uint32_t hash;
+};
 struct pl__routes {
     struct pl__route **all; /* in order of adding */
-    uint32_t *index;        /* open addressing, 0: free, else position in all + 1 */
+    struct pl__route_place *index; /* open addressing; twice as many places as CAPACITY */
     uint32_t count, capacity;
 };
 struct pl__route *pl__route_find(const struct pl__routes *t, struct pl_str name); /* NULL when unknown */
@@ -67,18 +72,22 @@ enum pl__actor_state { PL__ACTOR_NEW, PL__ACTOR_UP, PL__ACTOR_WAITING, PL__ACTOR
 struct pl_actor {
     struct pl_node *node;
     const struct pl_actor_class *cls;
-    struct pl__route *route;
-    const void *arg;
-    void *state;
-    enum pl__actor_state life;
-    uint64_t starts;
-    int broken; /* set when the runtime could not do what a handler asked: the handler failed */
     struct pl__mailbox mailbox;
-    struct pl__supervisor supervisor;
-    uint32_t turn; /* messages left of the running turn */
-    bool ready;
     struct pl_actor *ready_next;
-    struct pl__work work;
+    enum pl__actor_state life;
+    uint32_t turn; /* messages left of the running turn */
+    int broken;    /* set when the runtime could not do what a handler asked: the handler failed */
+    bool ready;
+    void *state;
+    struct pl_str name;                      /* of its route */
+    struct pl__route *known[PL__ROUTES_KNOWN]; /* whom it sent to: see actor.c */
+    struct pl__route *route;
+    uint64_t taken; /* messages handled, well or not */
+    /* Up to here touched by every message, from here on seldom. */
+    const void *arg;
+    uint64_t starts;
+    struct pl__supervisor supervisor;
+    struct pl__work *work;
     struct pl_gauge *depth[PL__LANES], *high_water, *up;
     struct pl_counter *restarts, *handled, *busy, *slow, *stalls;
 };
@@ -117,7 +126,8 @@ struct pl_node {
     struct pl_node_opts opts;
     char name[PL__NAME_MAX + 1];
     struct pl_log silent;
-    uint64_t now_ms, now_us, start_ms;
+    uint64_t now_ms, now_us, start_ms, coarse_ms;
+    uint32_t untimed; /* handlers to come whose time is not taken */
     struct pl_actor **actors;
     struct pl__peer **peers;
     struct pl__listener *listeners;
@@ -140,6 +150,9 @@ struct pl_node {
 };
 
 void pl__node_tick(struct pl_node *n);
+/* Called after each handler: false when its time is not taken. The clock is read when the cheap one moved, so that no
+ * handler of milliseconds passes, or else after each handler; while these take less than a microsecond, after 32. */
+bool pl__node_timed(struct pl_node *n);
 void pl__node_fail(struct pl_node *n, int code, const char *what, const char *why);
 void pl__node_advance_stop(struct pl_node *n);
 
@@ -158,6 +171,12 @@ int pl__actor_start(struct pl_actor *a);
 void pl__actor_stop(struct pl_actor *a, enum pl__actor_state after);
 void pl__actor_restart(struct pl_actor *a);
 void pl__actor_schedule(struct pl_actor *a);
+/* A is next: what its turn touches first comes from memory while another turn runs. */
+static inline void pl__actor_prefetch(const struct pl_actor *a)
+{
+    if (a->ready_next) __builtin_prefetch(a->ready_next);
+    if (a->mailbox.lanes[PL__LANE_USER].head) __builtin_prefetch(a->mailbox.lanes[PL__LANE_USER].head);
+}
 size_t pl__actor_turn(struct pl_actor *a, size_t max); /* handles messages; how many */
 void pl__actor_drop_mail(struct pl_actor *a, int code);
 void pl__actor_gauge(struct pl_actor *a);

@@ -76,6 +76,10 @@ void pl__port_read(struct pl__port *p)
 {
     for (int i = 0; i < READ_BUDGET && (!p->kind->open || p->kind->open(p)); i++) {
         struct pl__frame f;
+        if (p->kind->read) {
+            if (!p->kind->read(p)) return;
+            continue;
+        }
         if (pl__socket_receive(p->socket, p->kind->socket, &f)) return;
         p->kind->take(p, &f);
         pl__frame_finish(&f);

@@ -139,7 +139,8 @@ static void to_mailbox(struct pl_actor *a, struct pl_msg *m, enum pl__lane lane)
 
 void pl__route_message(struct pl_node *n, struct pl_msg *m, enum pl__lane lane)
 {
-    struct pl__route *r = pl__route_find(&n->routes, m->env.to);
+    const struct pl__route *r = m->route;
+    if (!r || m->env.to.ptr != r->name) r = pl__route_find(&n->routes, m->env.to);
     if (m->deadline_ms <= n->now_ms)
         pl__dead(n, m, PL_E_DEADLINE_EXCEEDED);
     else if (r && r->local)

@@ -8,11 +8,24 @@
 
 #include "runtime/node_inside.h"
 
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0x9E3779B97F4A7C15ull;
+    return h ^ h >> 29;
+}
+
+/* Eight bytes at a time; the last ones with zeros after them. */
 static uint32_t hash(struct pl_str s)
 {
-    uint32_t h = 2166136261u;
-    for (uint32_t i = 0; i < s.len; i++) h = (h ^ (unsigned char)s.ptr[i]) * 16777619u;
-    return h ^ h >> 15;
+    uint64_t h = s.len, word;
+    uint32_t at = 0;
+    for (; at + sizeof word <= s.len; at += sizeof word) {
+        memcpy(&word, s.ptr + at, sizeof word);
+        h = mix(h, word);
+    }
+    for (word = 0; at < s.len; at++) word = word << 8 | (unsigned char)s.ptr[at];
+    h = mix(h, word);
+    return (uint32_t)(h ^ h >> 32);
 }
 
 static struct pl_str name_of(const struct pl__route *r)
@@ -21,20 +34,26 @@ static struct pl_str name_of(const struct pl__route *r)
 }
 
 /* The index holds twice as many places as routes, so a probe ends. */
-static uint32_t *place_of(const struct pl__routes *t, struct pl_str name)
+static struct pl__route_place *place_of(const struct pl__routes *t, uint32_t hashed, struct pl_str name)
 {
     uint32_t mask = 2 * t->capacity - 1;
-    for (uint32_t i = hash(name) & mask;; i = (i + 1) & mask) {
-        uint32_t *place = &t->index[i];
-        if (*place == 0 || pl_str_eq(name_of(t->all[*place - 1]), name)) return place;
+    for (uint32_t i = hashed & mask;; i = (i + 1) & mask) {
+        struct pl__route_place *place = &t->index[i];
+        if (!place->route) return place;
+        if (place->hash == hashed && pl_str_eq(name_of(place->route), name)) return place;
     }
+}
+
+static void enter(struct pl__routes *t, struct pl__route *r)
+{
+    uint32_t hashed = hash(name_of(r));
+    *place_of(t, hashed, name_of(r)) = (struct pl__route_place){r, hashed};
 }
 
 struct pl__route *pl__route_find(const struct pl__routes *t, struct pl_str name)
 {
-    if (t->count == 0) return NULL;
-    uint32_t *place = place_of(t, name);
-    return *place ? t->all[*place - 1] : NULL;
+    if (t->count == 0 || name.len == 0) return NULL;
+    return place_of(t, hash(name), name)->route;
 }
 
 static bool grow(struct pl__routes *t)
@@ -43,12 +62,12 @@ static bool grow(struct pl__routes *t)
     struct pl__route **all = realloc(t->all, capacity * sizeof(struct pl__route *));
     if (!all) return false;
     t->all = all;
-    uint32_t *index = calloc(2 * (size_t)capacity, sizeof *index);
+    struct pl__route_place *index = calloc(2 * (size_t)capacity, sizeof *index);
     if (!index) return false;
     free(t->index);
     t->index = index;
     t->capacity = capacity;
-    for (uint32_t i = 0; i < t->count; i++) *place_of(t, name_of(all[i])) = i + 1;
+    for (uint32_t i = 0; i < t->count; i++) enter(t, all[i]);
     return true;
 }
 
@@ -64,7 +83,7 @@ int pl__route_make(struct pl__routes *t, struct pl_str name, struct pl__route **
         return pl_fail(err, PL_E_NO_MEMORY, "actor", "no memory for a name");
     memcpy(r->name, name.ptr, name.len);
     r->len = name.len;
-    *place_of(t, name) = t->count + 1;
+    enter(t, r);
     t->all[t->count++] = *out = r;
     return 0;
 }

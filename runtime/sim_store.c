@@ -32,6 +32,7 @@ enum {
 
 struct row {
     struct pl_bin key, value; /* one allocation, at key.ptr */
+    uint64_t owner, also;     /* of whom it is; 0: nobody */
 };
 struct family {
     char name[FAMILY_NAME_MAX + 1];
@@ -106,7 +107,7 @@ static struct row make_row(struct pl_bin key, struct pl_bin value)
     return (struct row){{bytes, key.len}, {bytes + key.len, value.len}};
 }
 
-static void put(struct family *f, struct pl_bin key, struct pl_bin value)
+static struct row *put(struct family *f, struct pl_bin key, struct pl_bin value)
 {
     size_t at = lower_bound(f, key);
     if (at < f->count && pl__store_compare(f->rows[at].key, key) == 0) erase(f, at, at + 1);
@@ -118,6 +119,25 @@ static void put(struct family *f, struct pl_bin key, struct pl_bin value)
     memmove(f->rows + at + 1, f->rows + at, (f->count - at) * sizeof *f->rows);
     f->rows[at] = make_row(key, value);
     f->count++;
+    return &f->rows[at];
+}
+
+/* FNV-1a of tenant and user. */
+static uint64_t owner_of(struct pl_str tenant, struct pl_str user)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    if (!user.len) return 0;
+    for (uint32_t i = 0; i < tenant.len; i++) h = (h ^ (uint8_t)tenant.ptr[i]) * 0x100000001b3u;
+    h *= 0x100000001b3u;
+    for (uint32_t i = 0; i < user.len; i++) h = (h ^ (uint8_t)user.ptr[i]) * 0x100000001b3u;
+    return h | 1;
+}
+
+static void put_owned(struct family *f, const struct pl_store_op *op)
+{
+    struct row *r = put(f, op->key, op->value);
+    r->owner = owner_of(op->tenant, op->user);
+    r->also = owner_of(op->tenant, op->also);
 }
 
 static void apply(struct pl_sim_disk *d, const struct pl_store_op *op)
@@ -126,7 +146,7 @@ static void apply(struct pl_sim_disk *d, const struct pl_store_op *op)
     size_t at = lower_bound(f, op->key);
     switch (op->op) {
     case PL_STORE_OP_OP_PUT:
-        put(f, op->key, op->value);
+        put_owned(f, op);
         break;
     case PL_STORE_OP_OP_DELETE:
         if (find_row(f, op->key)) erase(f, at, at + 1);
@@ -275,6 +295,8 @@ static uint64_t token_of(const struct pl_msg *m)
     const struct pl_store_get *g = PL_BODY(m, store_get);
     const struct pl_store_scan *s = PL_BODY(m, store_scan);
     const struct pl_audit_add *a = PL_BODY(m, audit_add);
+    const struct pl_store_forget *f = PL_BODY(m, store_forget);
+    if (f) return f->token;
     return w ? w->token : g ? g->token : s ? s->token : a ? a->token : 0;
 }
 
@@ -368,6 +390,26 @@ static void reply_audited(struct pl_actor *self, const struct store *s, const st
     pl_reply(self, request, &m);
 }
 
+/* As the vault's, a forgotten key is gone at once and for good. */
+static void reply_forgotten(struct pl_actor *self, const struct store *s, const struct pl_msg *request)
+{
+    const struct pl_store_forget *q = request->body;
+    uint64_t who = owner_of(q->tenant, q->user);
+    bool found = false;
+    for (size_t i = 0; i < s->disk->families_count && who && !s->disk->frozen; i++) {
+        struct family *f = &s->disk->families[i];
+        for (size_t at = f->count; at > 0; at--) {
+            if (f->rows[at - 1].owner != who && f->rows[at - 1].also != who) continue;
+            erase(f, at - 1, at);
+            found = true;
+        }
+    }
+    PL_NEW(m, b, store_forgotten);
+    if (b) b->token = q->token;
+    if (b) b->found = found;
+    pl_reply(self, request, &m);
+}
+
 static void begin_commit(struct pl_actor *self, struct store *s)
 {
     uint64_t delay_ms = 1 + pl_random_u64(self) % SYNC_MAX_MS;
@@ -411,6 +453,8 @@ static int work(struct pl_actor *self, void *state)
         }
         if (m->type == &pl_audit_add_type)
             reply_audited(self, s, m);
+        else if (m->type == &pl_store_forget_type)
+            reply_forgotten(self, s, m);
         else if (m->type == &pl_store_get_type)
             reply_values(self, s, m);
         else
@@ -455,7 +499,7 @@ static int take(struct pl_actor *self, void *state, const struct pl_msg *m)
     if (w && check_write(w, &err) != 0)
         reply_refused(self, m, &err);
     else if (w || m->type == &pl_store_get_type || m->type == &pl_store_scan_type ||
-             m->type == &pl_audit_add_type)
+             m->type == &pl_audit_add_type || m->type == &pl_store_forget_type)
         wait(self, state, m);
     else if (m->type == &pl_sys_timer_type)
         end_commit(self, state);

@@ -13,10 +13,13 @@
 
 enum {
     HIGH_WATER = 1000,
+    STRANGER_RECEIVES = 64, /* messages of up to 1 MiB that libzmq holds for us, of each peer */
+    STRANGER_SENDS = 256, /* what a peer does not take beyond them waits in the frontdoor's bounded outbox */
     HANDSHAKE_MS = 2000,
     HEARTBEAT_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
-    BACKLOG = 256
+    BACKLOG = 256,
+    ZAP_ENFORCE_DOMAIN = 93 /* the header shows it to draft builds only; the library takes it */
 };
 
 static bool set_int(void *s, int option, int value)
@@ -37,11 +40,13 @@ static bool set_kind(void *s, enum pl__socket_kind kind)
     case PL__SOCKET_HUB:
         return set_int(s, ZMQ_ROUTER_MANDATORY, 1);
     case PL__SOCKET_LISTENER:
-        return set_int(s, ZMQ_ROUTER_MANDATORY, 1) && set_heartbeat(s) && set_int(s, ZMQ_BACKLOG, BACKLOG);
+        return set_int(s, ZMQ_ROUTER_MANDATORY, 1) && set_heartbeat(s) && set_int(s, ZMQ_BACKLOG, BACKLOG) &&
+               set_int(s, ZMQ_RCVHWM, STRANGER_RECEIVES) && set_int(s, ZMQ_SNDHWM, STRANGER_SENDS);
     case PL__SOCKET_LEAF:
         return set_int(s, ZMQ_IMMEDIATE, 1) && set_int(s, ZMQ_RECONNECT_IVL, 20) &&
                set_int(s, ZMQ_RECONNECT_IVL_MAX, 1000);
     case PL__SOCKET_MONITOR:
+    case PL__SOCKET_ZAP:
         return true;
     }
     return false;
@@ -58,7 +63,7 @@ static bool set_all(void *s, enum pl__socket_kind kind, int64_t max_bytes, bool 
 int pl__socket_create(void *zmq, enum pl__socket_kind kind, int64_t max_bytes, bool ipv6, void **out,
                       struct pl_err *err)
 {
-    static const int types[] = {ZMQ_ROUTER, ZMQ_DEALER, ZMQ_ROUTER, ZMQ_PAIR};
+    static const int types[] = {ZMQ_ROUTER, ZMQ_DEALER, ZMQ_ROUTER, ZMQ_PAIR, ZMQ_REP};
     sigset_t before;
     pl__signals_block(&before); /* the first socket of a context starts its threads */
     void *s = zmq_socket(zmq, types[kind]);
@@ -70,6 +75,33 @@ int pl__socket_create(void *zmq, enum pl__socket_kind kind, int64_t max_bytes, b
     int rc = pl_fail(err, PL_E_IO, "socket", "cannot make a ZeroMQ socket: %s", zmq_strerror(zmq_errno()));
     if (s) zmq_close(s);
     return rc;
+}
+
+static bool set_text(void *s, int option, const char *text)
+{
+    return zmq_setsockopt(s, option, text, strlen(text)) == 0;
+}
+
+/* A key is 40 characters and the NUL. */
+static bool set_key(void *s, int option, const char *key)
+{
+    return zmq_setsockopt(s, option, key, PL_KEY_TEXT) == 0;
+}
+
+int pl__socket_require_keys(void *s, const struct pl_key_pair *server, struct pl_err *err)
+{
+    if (set_text(s, ZMQ_ZAP_DOMAIN, "parlance") && set_int(s, ZAP_ENFORCE_DOMAIN, 1) &&
+        set_int(s, ZMQ_CURVE_SERVER, 1) && set_key(s, ZMQ_CURVE_SECRETKEY, server->secret_key))
+        return 0;
+    return pl_fail(err, PL_E_IO, "keys", "ZeroMQ cannot ask for keys: %s", zmq_strerror(zmq_errno()));
+}
+
+int pl__socket_use_keys(void *s, const struct pl_key_pair *own, const char *server_public, struct pl_err *err)
+{
+    if (set_key(s, ZMQ_CURVE_PUBLICKEY, own->public_key) &&
+        set_key(s, ZMQ_CURVE_SECRETKEY, own->secret_key) && set_key(s, ZMQ_CURVE_SERVERKEY, server_public))
+        return 0;
+    return pl_fail(err, PL_E_IO, "keys", "ZeroMQ cannot use a key: %s", zmq_strerror(zmq_errno()));
 }
 
 void pl__socket_close(void **socket, int linger_ms)
@@ -159,6 +191,26 @@ struct pl_bin pl__frame_bytes(struct pl__frame *f)
     return (struct pl_bin){zmq_msg_data(&f->bytes), (uint32_t)zmq_msg_size(&f->bytes)};
 }
 
+const char *pl__frame_user(struct pl__frame *f)
+{
+    const char *user = zmq_msg_gets(&f->bytes, "User-Id");
+    return user ? user : "";
+}
+
+int pl__socket_receive_parts(void *socket, zmq_msg_t *parts, size_t max, size_t *n)
+{
+    bool more = true;
+    zmq_msg_t rest;
+    int rc = 0;
+    *n = 0;
+    zmq_msg_init(&rest);
+    for (size_t i = 0; i < max; i++) zmq_msg_init(&parts[i]);
+    for (; more && !rc; ++*n) rc = receive_part(socket, *n < max ? &parts[*n] : &rest, &more);
+    zmq_msg_close(&rest);
+    for (size_t i = 0; i < max && rc; i++) zmq_msg_close(&parts[i]);
+    return rc;
+}
+
 static int send_part(void *s, const void *bytes, size_t len, int more)
 {
     int rc;
@@ -182,5 +234,13 @@ int pl__socket_send(void *socket, struct pl_bin peer, bool delimiter, const void
     int rc = send_first(socket, peer.ptr, peer.len, ZMQ_SNDMORE);
     if (!rc && delimiter) rc = send_part(socket, "", 0, ZMQ_SNDMORE);
     if (!rc) rc = send_part(socket, bytes, len, 0);
+    return rc;
+}
+
+int pl__socket_send_parts(void *socket, const struct pl_bin *parts, size_t n)
+{
+    int rc = 0;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = send_part(socket, parts[i].ptr, parts[i].len, i + 1 < n ? ZMQ_SNDMORE : 0);
     return rc;
 }

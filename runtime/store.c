@@ -22,8 +22,12 @@ enum {
     BATCH_REQUESTS = 512,
     BATCH_BYTES = 4 << 20,
     TIMER_REOPEN = 1,
+    TIMER_FOLLOW = 2,
+    FOLLOW_MS = 1000,
+    TIMER_SWEEP = 3,
+    SWEEP_MS = 2,
     REOPEN_MS = 1000,
-    REOPEN_MAX_MS = 30000
+    REOPEN_MAX_MS = 4000 /* writes are taken again well within 10 s of there being room */
 };
 
 struct store {
@@ -32,6 +36,7 @@ struct store {
     struct pl_msg *pending[BATCH_REQUESTS];
     uint32_t pending_count;
     uint32_t reopen_ms; /* the next delay; 0: no timer is running */
+    bool behind;        /* a follower's last try failed */
     struct pl_counter *commits, *requests, *refused, *errors;
     struct pl_gauge *free_bytes, *read_only;
     struct pl_histogram *seconds;
@@ -105,6 +110,21 @@ static void commit(struct pl_actor *self, struct store *s)
     if (pl__disk_failed(s->disk)) go_read_only(self, s, &err);
 }
 
+/* Rows of forgotten users go a chunk at a time, so that nobody waits for all of them. */
+static void sweep(struct pl_actor *self, struct store *s)
+{
+    struct pl_err err = {0};
+    bool more = false;
+    if (pl__disk_sweep(s->disk, &more, &err)) pl_log(self, PL_LOG_ERROR, "not_swept", "error=%s", err.text);
+    if (more) pl_timer_start(self, SWEEP_MS, TIMER_SWEEP, 0);
+    if (pl__disk_failed(s->disk)) go_read_only(self, s, &err);
+}
+
+static void sweep_later(struct pl_actor *self, struct store *s)
+{
+    if (pl__disk_sweeping(s->disk)) pl_timer_start(self, SWEEP_MS, TIMER_SWEEP, 0);
+}
+
 static void reopen(struct pl_actor *self, struct store *s)
 {
     struct pl_err err = {0};
@@ -113,11 +133,22 @@ static void reopen(struct pl_actor *self, struct store *s)
         pl_gauge_set(s->read_only, 0);
         pl_log(self, PL_LOG_INFO, "store_reopened", "free_bytes=%llu",
                (unsigned long long)pl__disk_free_bytes(s->disk));
+        sweep_later(self, s);
         return;
     }
     pl_log(self, PL_LOG_WARN, "store_not_reopened", "error=%s", err.text);
     s->reopen_ms = s->reopen_ms * 2 < REOPEN_MAX_MS ? s->reopen_ms * 2 : REOPEN_MAX_MS;
     pl_timer_start(self, s->reopen_ms, TIMER_REOPEN, 0);
+}
+
+/* A follower that cannot follow says so once, and tries on. */
+static void follow(struct pl_actor *self, struct store *s)
+{
+    struct pl_err err = {0};
+    bool failed = pl__disk_follow(s->disk, &err) != 0;
+    if (failed && !s->behind) pl_log(self, PL_LOG_WARN, "not_following", "error=%s", err.text);
+    s->behind = failed;
+    pl_timer_start(self, FOLLOW_MS, TIMER_FOLLOW, 0);
 }
 
 static void on_write(struct pl_actor *self, struct store *s, const struct pl_msg *m,
@@ -193,6 +224,41 @@ static void on_backup(struct pl_actor *self, struct store *s, const struct pl_ms
            PL_STR_FMT(q->name), now_s() - began, err.text);
 }
 
+static void on_forget(struct pl_actor *self, struct store *s, const struct pl_msg *m,
+                      const struct pl_store_forget *f)
+{
+    struct pl_err err = {0};
+    bool found = false;
+    commit(self, s); /* first: what was written before belongs to what is forgotten */
+    int rc = pl__disk_forget(s->disk, f->tenant, f->user, &found, &err);
+    sweep_later(self, s);
+    if (rc) {
+        refuse(self, s, m, f->token, &err);
+        return;
+    }
+    PL_NEW(reply, b, store_forgotten);
+    if (b) b->token = f->token;
+    if (b) b->found = found;
+    pl_reply(self, m, &reply);
+}
+
+static void on_rotate(struct pl_actor *self, struct store *s, const struct pl_msg *m,
+                      const struct pl_store_rotate *r)
+{
+    struct pl_err err = {0};
+    commit(self, s);
+    int rc = pl__disk_rotate(s->disk, r, &err);
+    pl_log(self, rc ? PL_LOG_ERROR : PL_LOG_INFO, "keys_rotated", "tenant=%.*s error=%s",
+           PL_STR_FMT(r->tenant), err.text);
+    if (rc) {
+        refuse(self, s, m, r->token, &err);
+        return;
+    }
+    PL_NEW(reply, b, store_rotated);
+    if (b) b->token = r->token;
+    pl_reply(self, m, &reply);
+}
+
 static int store_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     struct store *s = state;
@@ -201,6 +267,8 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
     const struct pl_store_scan *q = PL_BODY(m, store_scan);
     const struct pl_audit_add *a = PL_BODY(m, audit_add);
     const struct pl_backup_create *b = PL_BODY(m, backup_create);
+    const struct pl_store_forget *f = PL_BODY(m, store_forget);
+    const struct pl_store_rotate *r = PL_BODY(m, store_rotate);
     const struct pl_sys_timer *t = PL_BODY(m, sys_timer);
     if (w)
         on_write(self, s, m, w);
@@ -212,8 +280,16 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
         on_audit(self, s, m, a);
     else if (b)
         on_backup(self, s, m, b);
+    else if (f)
+        on_forget(self, s, m, f);
+    else if (r)
+        on_rotate(self, s, m, r);
+    else if (t && t->kind == TIMER_SWEEP)
+        sweep(self, s);
     else if (t && t->kind == TIMER_REOPEN)
         reopen(self, s);
+    else if (t && t->kind == TIMER_FOLLOW)
+        follow(self, s);
     else
         return PL_UNHANDLED;
     return 0;
@@ -258,6 +334,8 @@ static int store_start(struct pl_actor *self, void *state, const void *arg)
     }
     pl_gauge_set(s->read_only, 0);
     pl_gauge_set(s->free_bytes, (double)pl__disk_free_bytes(s->disk));
+    if (s->opts->secondary) pl_timer_start(self, 1, TIMER_FOLLOW, 0);
+    sweep_later(self, s);
     return 0;
 }
 

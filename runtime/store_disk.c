@@ -13,196 +13,38 @@
  * 3. The info log is at header level: at any other, Debian's build (with assertions) aborts inside the logger
  * when the disk is full, before the error is returned.
  * 4. After an error in the log RocksDB never writes again, hence close and reopen.
- * 5. A commit that failed in fsync is answered `storage`; when the machine then dies it may still be found in
- * the log. Writers see it as not done and write it again, so a write has to be repeatable. */
-#include "runtime/store_disk.h"
+ * 5. A commit that failed in fsync is answered `storage`; when the log is read again it may still be found
+ * there. That is harmless because a write is repeatable: who was refused asks again with the same id and
+ * finds either nothing or its own promise, whole. Its number is not in ACKED, and the next commit goes on
+ * from whatever was found.
+ * 6. Values are sealed on the way into the batch and opened on the way into a reply; keys that are new are
+ * synced to the vault before the batch. A value of a forgotten owner is absent in every reply.
+ * 7. Each commit is numbered (store_mark.h). */
+#include "runtime/store_disk_inside.h"
 
-#include <dirent.h>
-#include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "runtime/dir.h"
 #include "runtime/store_op.h"
 
-enum { FAMILIES_MAX = 64, BLOCK_CACHE_BYTES = 32 << 20, OPEN_BYTES = 8 << 20 };
+enum { BLOCK_CACHE_BYTES = 32 << 20 };
 
-struct family {
-    char *name;
-    bool ours; /* named by the options: others are opened because RocksDB insists, and not served */
-    rocksdb_column_family_handle_t *handle;
-};
-struct pl__disk {
-    const struct pl_store_opts *opts;
-    uint64_t write_buffer_bytes, reserve_bytes;
-    rocksdb_options_t *options;
-    rocksdb_writeoptions_t *writing;
-    rocksdb_readoptions_t *reading;
-    rocksdb_cache_t *cache;
-    rocksdb_writebatch_t *batch;
-    rocksdb_t *db; /* NULL: closed */
-    bool failed;
-    struct family families[FAMILIES_MAX];
-    uint32_t families_count;
-};
-
-/* Takes the text that RocksDB allocated. */
-static int fail(char *text, int code, const char *doing, struct pl_err *err)
+int pl__disk_fail(char *text, int code, const char *doing, struct pl_err *err)
 {
+    const char *back = "";
     if (strncmp(text, "Corruption", 10) == 0)
-        code = PL_E_CORRUPT;
+        code = PL_E_CORRUPT, back = "; restore a backup (parlance backup restore)";
     else if (strstr(text, "While lock file") || strstr(text, "lock hold by"))
         code = PL_E_CONFLICT;
-    int rc = pl_fail(err, code, "store", "cannot %s: %s", doing, text);
+    else if (strstr(text, "No space left") || strstr(text, "quota exceeded") ||
+             strstr(text, "File too large"))
+        code = PL_E_STORAGE_FULL;
+    int rc = pl_fail(err, code, "store", "cannot %s: %.200s%s", doing, text, back);
     rocksdb_free(text);
     return rc;
-}
-
-static void set_tables(struct pl__disk *d)
-{
-    rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
-    rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom(10));
-    rocksdb_block_based_options_set_block_cache(t, d->cache);
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
-    rocksdb_options_set_block_based_table_factory(d->options, t);
-    rocksdb_block_based_options_destroy(t);
-}
-
-static void set_options(struct pl__disk *d)
-{
-    rocksdb_options_t *o = d->options;
-    rocksdb_options_set_create_if_missing(o, 1);
-    rocksdb_options_set_create_missing_column_families(o, 1);
-    rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
-    rocksdb_options_set_paranoid_checks(o, 1);
-    rocksdb_options_set_info_log_level(o, 5);
-    rocksdb_options_set_keep_log_file_num(o, 2);
-    rocksdb_options_set_max_log_file_size(o, 1 << 20);
-    rocksdb_options_set_write_buffer_size(o, d->write_buffer_bytes);
-    rocksdb_options_set_max_write_buffer_number(o, 2);
-    rocksdb_options_set_max_total_wal_size(o, 4 * d->write_buffer_bytes);
-    rocksdb_options_set_max_manifest_file_size(o, 16 << 20);
-    rocksdb_options_set_manifest_preallocation_size(o, 64 << 10);
-    rocksdb_options_set_max_open_files(o, 256);
-    rocksdb_options_set_max_background_jobs(o, 2);
-    rocksdb_options_set_stats_dump_period_sec(o, 0);
-    rocksdb_options_set_stats_persist_period_sec(o, 0);
-    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
-    set_tables(d);
-}
-
-static int add_family(struct pl__disk *d, const char *name, bool ours, struct pl_err *err)
-{
-    for (uint32_t i = 0; i < d->families_count; i++) {
-        if (strcmp(d->families[i].name, name) != 0) continue;
-        d->families[i].ours |= ours;
-        return 0;
-    }
-    char *copy = d->families_count < FAMILIES_MAX ? strdup(name) : NULL;
-    if (!copy) return pl_fail(err, PL_E_NO_MEMORY, "store", "no room for the column family %s", name);
-    d->families[d->families_count++] = (struct family){.name = copy, .ours = ours};
-    return 0;
-}
-
-/* A directory with tables or logs but without CURRENT is a damaged store, not a new one. */
-static int check_new(const char *path, struct pl_err *err)
-{
-    DIR *dir = opendir(path);
-    if (!dir) return pl_fail(err, PL_E_IO, "path", "cannot read the directory %s", path);
-    bool used = false;
-    for (struct dirent *e = readdir(dir); e && !used; e = readdir(dir)) {
-        const char *dot = strrchr(e->d_name, '.');
-        used = dot && (strcmp(dot, ".sst") == 0 || strcmp(dot, ".log") == 0);
-    }
-    closedir(dir);
-    return used ? pl_fail(err, PL_E_CORRUPT, "path", "%s has data files but its CURRENT is missing", path)
-                : 0;
-}
-
-/* RocksDB opens all families of a database or none, so those on disk are asked for first. */
-static int list_families(struct pl__disk *d, struct pl_err *err)
-{
-    char current[4096], *text = NULL;
-    int rc = add_family(d, "default", false, err);
-    for (const char *const *f = d->opts->families; f && *f && !rc; f++) rc = add_family(d, *f, true, err);
-    snprintf(current, sizeof current, "%s/CURRENT", d->opts->path);
-    if (rc) return rc;
-    if (access(current, F_OK) != 0) return check_new(d->opts->path, err);
-    size_t n = 0;
-    char **names = rocksdb_list_column_families(d->options, d->opts->path, &n, &text);
-    if (text) return fail(text, PL_E_IO, "list the column families", err);
-    for (size_t i = 0; i < n && !rc; i++) rc = add_family(d, names[i], false, err);
-    rocksdb_list_column_families_destroy(names, n);
-    return rc;
-}
-
-static uint64_t free_bytes(const char *path)
-{
-    struct statvfs s;
-    return statvfs(path, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
-}
-
-/* Recovery writes the log's content as tables, and Debian's RocksDB aborts when the disk is full on the way.
- */
-static int check_room_to_open(const char *path, struct pl_err *err)
-{
-    uint64_t need = OPEN_BYTES, room = free_bytes(path);
-    struct stat st;
-    DIR *dir = opendir(path);
-    if (!dir) return pl_fail(err, PL_E_IO, "path", "cannot read the directory %s", path);
-    for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
-        const char *dot = strrchr(e->d_name, '.');
-        if (dot && strcmp(dot, ".log") == 0 && fstatat(dirfd(dir), e->d_name, &st, 0) == 0)
-            need += (uint64_t)st.st_size;
-    }
-    closedir(dir);
-    if (room >= need) return 0;
-    return pl_fail(err, PL_E_STORAGE, "store",
-                   "%llu MiB are free on the disk, and opening the store needs %llu MiB",
-                   (unsigned long long)(room >> 20), (unsigned long long)(need >> 20));
-}
-
-static char *try_open(struct pl__disk *d)
-{
-    const char *names[FAMILIES_MAX];
-    const rocksdb_options_t *options[FAMILIES_MAX];
-    rocksdb_column_family_handle_t *handles[FAMILIES_MAX];
-    char *text = NULL;
-    for (uint32_t i = 0; i < d->families_count; i++) names[i] = d->families[i].name, options[i] = d->options;
-    d->db = rocksdb_open_column_families(d->options, d->opts->path, (int)d->families_count, names, options,
-                                         handles, &text);
-    if (text) d->db = NULL;
-    for (uint32_t i = 0; d->db && i < d->families_count; i++) d->families[i].handle = handles[i];
-    return text;
-}
-
-static int open_database(struct pl__disk *d, struct pl_err *err)
-{
-    int rc = check_room_to_open(d->opts->path, err);
-    if (!rc) rc = list_families(d, err);
-    if (rc) return rc;
-    char *text = try_open(d);
-    if (text && strstr(text, "not linked")) { /* a RocksDB without LZ4 */
-        rocksdb_free(text);
-        rocksdb_options_set_compression(d->options, rocksdb_no_compression);
-        text = try_open(d);
-    }
-    return text ? fail(text, PL_E_IO, "open the store", err) : 0;
-}
-
-static void close_database(struct pl__disk *d)
-{
-    for (uint32_t i = 0; i < d->families_count; i++) {
-        if (d->families[i].handle) rocksdb_column_family_handle_destroy(d->families[i].handle);
-        free(d->families[i].name);
-    }
-    d->families_count = 0;
-    if (d->db) rocksdb_close(d->db);
-    d->db = NULL;
 }
 
 static uint64_t default_reserve(const struct pl__disk *d)
@@ -214,7 +56,7 @@ static uint64_t default_reserve(const struct pl__disk *d)
 
 int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct pl_err *err)
 {
-    int rc = pl__dir_make(o->path, err);
+    int rc = pl__dir_make(o->secondary ? o->secondary : o->path, err);
     if (rc) return rc;
     struct pl__disk *d = calloc(1, sizeof *d);
     if (!d) return pl_fail(err, PL_E_NO_MEMORY, "store", "out of memory");
@@ -226,9 +68,15 @@ int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct p
     d->reading = rocksdb_readoptions_create();
     d->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     d->batch = rocksdb_writebatch_create();
-    set_options(d);
+    d->mark_fd = -1;
+    pl__disk_set_options(d);
     rocksdb_writeoptions_set_sync(d->writing, 1);
-    rc = open_database(d, err);
+    rc = pl__disk_open_all(d, err);
+    d->sweep.running = !rc && !o->secondary && pl_vault_unswept(d->vault);
+    if (rc && o->secondary) {
+        pl__disk_close_database(d); /* the writer may be making it */
+        rc = 0;
+    }
     if (rc)
         pl__disk_close(&d);
     else
@@ -239,7 +87,8 @@ int pl__disk_open(const struct pl_store_opts *o, struct pl__disk **out, struct p
 void pl__disk_close(struct pl__disk **d)
 {
     if (!d || !*d) return;
-    close_database(*d);
+    pl__disk_close_all(*d);
+    free((*d)->sealed);
     rocksdb_writebatch_destroy((*d)->batch);
     rocksdb_options_destroy((*d)->options);
     rocksdb_writeoptions_destroy((*d)->writing);
@@ -251,19 +100,19 @@ void pl__disk_close(struct pl__disk **d)
 
 uint64_t pl__disk_free_bytes(const struct pl__disk *d)
 {
-    return free_bytes(d->opts->path);
+    return pl__room_at(d->opts->path);
 }
 
 bool pl__disk_failed(const struct pl__disk *d)
 {
-    return d->failed;
+    return d->failed_code != 0;
 }
 
 static int check_room(const struct pl__disk *d, struct pl_err *err)
 {
     uint64_t room = pl__disk_free_bytes(d);
     if (room >= d->reserve_bytes) return 0;
-    return pl_fail(err, PL_E_STORAGE, "store",
+    return pl_fail(err, PL_E_STORAGE_FULL, "store",
                    "%llu MiB are free on the disk, and %llu MiB are kept in reserve",
                    (unsigned long long)(room >> 20), (unsigned long long)(d->reserve_bytes >> 20));
 }
@@ -272,12 +121,12 @@ int pl__disk_reopen(struct pl__disk *d, struct pl_err *err)
 {
     int rc = check_room(d, err);
     if (rc) return rc;
-    close_database(d);
-    rc = open_database(d, err);
+    pl__disk_close_database(d);
+    rc = pl__disk_open_database(d, err);
     if (rc)
-        close_database(d);
+        pl__disk_close_database(d);
     else
-        d->failed = false;
+        d->failed_code = 0;
     return rc;
 }
 
@@ -302,29 +151,59 @@ static const char *bytes_of(struct pl_bin b)
     return b.ptr ? (const char *)b.ptr : "";
 }
 
-static void add_op(struct pl__disk *d, const struct pl_store_op *op)
+static int add_put(struct pl__disk *d, rocksdb_column_family_handle_t *f, const struct pl_store_op *op,
+                   struct pl_err *err)
+{
+    size_t most = (size_t)op->value.len + PL__VALUE_OVERHEAD_MAX, len;
+    if (most > d->sealed_bytes) {
+        uint8_t *grown = realloc(d->sealed, most);
+        if (!grown) return pl_fail(err, PL_E_NO_MEMORY, "value", "no memory to seal a value");
+        d->sealed = grown;
+        d->sealed_bytes = most;
+    }
+    int rc = pl__value_seal(&d->values, op, d->sealed, &len, err);
+    if (!rc)
+        rocksdb_writebatch_put_cf(d->batch, f, bytes_of(op->key), op->key.len, (const char *)d->sealed, len);
+    return rc;
+}
+
+static int add_op(struct pl__disk *d, const struct pl_store_op *op, struct pl_err *err)
 {
     rocksdb_column_family_handle_t *f = find_family(d, op->family, NULL);
     const char *key = bytes_of(op->key);
-    if (op->op == PL_STORE_OP_OP_PUT)
-        rocksdb_writebatch_put_cf(d->batch, f, key, op->key.len, bytes_of(op->value), op->value.len);
-    else if (op->op == PL_STORE_OP_OP_DELETE)
+    if (op->op == PL_STORE_OP_OP_PUT) return add_put(d, f, op, err);
+    if (op->op == PL_STORE_OP_OP_DELETE)
         rocksdb_writebatch_delete_cf(d->batch, f, key, op->key.len);
     else
         rocksdb_writebatch_delete_range_cf(d->batch, f, key, op->key.len, bytes_of(op->end), op->end.len);
+    return 0;
+}
+
+static int refuse_to_write(struct pl_err *err)
+{
+    return pl_fail(err, PL_E_UNAVAILABLE, "store", "this is a standby: it only reads");
 }
 
 int pl__disk_add(struct pl__disk *d, const struct pl_store_write *w, struct pl_err *err)
 {
-    if (d->failed || !d->db)
-        return pl_fail(err, PL_E_STORAGE, "store",
+    char *text = NULL;
+    int rc = 0;
+    if (d->opts->secondary) return refuse_to_write(err);
+    if (d->failed_code || !d->db)
+        return pl_fail(err, d->failed_code ? d->failed_code : PL_E_STORAGE, "store",
                        "the store is read-only since a write failed; it will be reopened");
     for (uint32_t i = 0; i < w->ops_count; i++) {
-        int rc = check_op(d, &w->ops[i], err);
+        rc = check_op(d, &w->ops[i], err);
         if (rc) return rc;
     }
-    for (uint32_t i = 0; i < w->ops_count; i++) add_op(d, &w->ops[i]);
-    return 0;
+    rocksdb_writebatch_set_save_point(d->batch);
+    for (uint32_t i = 0; i < w->ops_count && !rc; i++) rc = add_op(d, &w->ops[i], err);
+    if (rc)
+        rocksdb_writebatch_rollback_to_save_point(d->batch, &text);
+    else
+        rocksdb_writebatch_pop_save_point(d->batch, &text);
+    rocksdb_free(text);
+    return rc;
 }
 
 size_t pl__disk_batch_bytes(struct pl__disk *d)
@@ -334,24 +213,83 @@ size_t pl__disk_batch_bytes(struct pl__disk *d)
     return n;
 }
 
+/* The batch's own number goes in last, as a row of its own. */
+static void add_mark(struct pl__disk *d, struct pl__mark *next)
+{
+    size_t n;
+    uint8_t row[PL__MARK_BYTES];
+    *next = d->mark;
+    const char *bytes = rocksdb_writebatch_data(d->batch, &n);
+    pl__mark_next(next, bytes, n);
+    pl__mark_encode(next, row);
+    rocksdb_writebatch_put_cf(d->batch, d->families[0].handle, PL__MARK_KEY, strlen(PL__MARK_KEY),
+                              (const char *)row, sizeof row);
+}
+
 int pl__disk_commit(struct pl__disk *d, struct pl_err *err)
 {
     char *text = NULL;
+    struct pl__mark next;
     int rc = check_room(d, err);
-    if (!rc && rocksdb_writebatch_count(d->batch) > 0) rocksdb_write(d->db, d->writing, d->batch, &text);
+    if (!rc) rc = pl_vault_sync(d->vault, err); /* first: no row without the key that opens it */
+    if (!rc && rocksdb_writebatch_count(d->batch) > 0) {
+        add_mark(d, &next);
+        rocksdb_write(d->db, d->writing, d->batch, &text);
+        if (!text) d->mark = next;
+        if (!text && d->mark_fd >= 0) pl__mark_write(d->mark_fd, &d->mark);
+    }
     rocksdb_writebatch_clear(d->batch);
     if (!text) return rc;
-    d->failed = true;
-    fail(text, PL_E_STORAGE, "commit", err);
-    if (err) err->code = PL_E_STORAGE;
-    return -PL_E_STORAGE;
+    rc = pl__disk_fail(text, PL_E_STORAGE, "commit", err);
+    d->failed_code = rc == -PL_E_STORAGE_FULL ? PL_E_STORAGE_FULL : PL_E_STORAGE;
+    if (err) err->code = d->failed_code;
+    return -d->failed_code;
+}
+
+int pl__disk_forget(struct pl__disk *d, struct pl_str tenant, struct pl_str user, bool *found,
+                    struct pl_err *err)
+{
+    uint64_t number = 0;
+    if (d->opts->secondary) return refuse_to_write(err);
+    int rc = pl_vault_forget(d->vault, tenant, user, &number, err);
+    *found = number != 0;
+    if (number) pl__disk_begin_sweep(d);
+    return rc;
+}
+
+int pl__disk_rotate(struct pl__disk *d, const struct pl_store_rotate *r, struct pl_err *err)
+{
+    char file[1025];
+    if (d->opts->secondary) return refuse_to_write(err);
+    int rc = pl_vault_sync(d->vault, err);
+    if (rc) return rc;
+    if (r->has_tenant) return pl_vault_rotate_tenant(d->vault, r->tenant, err);
+    snprintf(file, sizeof file, "%.*s", PL_STR_FMT(r->file));
+    if (!r->has_file || !*file)
+        return pl_fail(err, PL_E_INVALID, "file", "name the file of the new master key");
+    return pl_master_rotate(d->opts->master, d->vault, file, err);
+}
+
+int pl__disk_follow(struct pl__disk *d, struct pl_err *err)
+{
+    char *text = NULL;
+    if (!d->opts->secondary) return pl_fail(err, PL_E_INVALID, "store", "this store follows nobody");
+    if (!d->db) {
+        int rc = pl__disk_open_all(d, err);
+        if (rc) pl__disk_close_database(d);
+        return rc;
+    }
+    rocksdb_try_catch_up_with_primary(d->db, &text);
+    if (text) return pl__disk_fail(text, PL_E_IO, "follow the service's store", err);
+    return pl__disk_follow_vault(d, err); /* after the rows: it has the keys of all of them */
 }
 
 static int check_open(const struct pl__disk *d, struct pl_err *err)
 {
     if (d->db) return 0;
     return pl_fail(err, PL_E_UNAVAILABLE, "store",
-                   "the store is closed since a write failed; it will be reopened");
+                   d->opts->secondary ? "the service's store cannot be read yet"
+                                      : "the store is closed since a write failed; it will be reopened");
 }
 
 int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence, struct pl_err *err)
@@ -364,18 +302,22 @@ int pl__disk_checkpoint(struct pl__disk *d, const char *path, uint64_t *sequence
     if (c && !text) rocksdb_checkpoint_create(c, path, 0, &text);
     if (c) rocksdb_checkpoint_object_destroy(c);
     *sequence = rocksdb_get_latest_sequence_number(d->db);
-    return text ? fail(text, PL_E_IO, "make a checkpoint", err) : 0;
+    return text ? pl__disk_fail(text, PL_E_IO, "make a checkpoint", err) : 0;
 }
 
-/* Copies a row into REPLY. */
-static int fill_row(struct pl_msg *reply, struct pl_store_row *row, struct pl_bin key, const char *value,
-                    size_t len)
+/* Opens a value into a row of REPLY; VALUE NULL or of a forgotten owner: there is none. */
+static int fill_row(struct pl__disk *d, struct pl_msg *reply, struct pl_store_row *row, struct pl_str family,
+                    struct pl_bin key, struct pl_bin value, struct pl_err *err)
 {
-    row->found = value != NULL;
-    row->has_value = value != NULL;
+    uint32_t len = 0;
+    uint8_t *plain = value.ptr ? pl_msg_alloc(reply, value.len + 1) : NULL;
     row->key = pl_msg_bin(reply, key.ptr, key.len);
-    if (value) row->value = pl_msg_bin(reply, value, len);
-    return (key.len && !row->key.ptr) || (value && len && !row->value.ptr) ? -PL_E_NO_MEMORY : 0;
+    if ((key.len && !row->key.ptr) || (value.ptr && !plain))
+        return pl_fail(err, PL_E_NO_MEMORY, "store", "out of memory");
+    int rc = value.ptr ? pl__value_open(&d->values, family, key, value, plain, &len, err) : -PL_E_GONE;
+    row->found = row->has_value = rc == 0;
+    if (rc == 0) row->value = (struct pl_bin){plain, len};
+    return rc;
 }
 
 static int get_row(struct pl__disk *d, const struct pl_store_key *k, struct pl_msg *reply,
@@ -386,17 +328,18 @@ static int get_row(struct pl__disk *d, const struct pl_store_key *k, struct pl_m
     if (!f) return -PL_E_INVALID;
     rocksdb_pinnableslice_t *p =
         rocksdb_get_pinned_cf(d->db, d->reading, f, bytes_of(k->key), k->key.len, &text);
-    if (text) return fail(text, PL_E_IO, "read", err);
+    if (text) return pl__disk_fail(text, PL_E_IO, "read", err);
     size_t n = 0;
     const char *value = rocksdb_pinnableslice_value(p, &n);
     int rc = 0;
     *bytes += k->key.len + n;
     if (*bytes > PL_STORE_REPLY_BYTES)
         rc = pl_fail(err, PL_E_TOO_LARGE, "keys", "the values do not fit one answer; ask for fewer keys");
-    else if (fill_row(reply, row, k->key, value, n))
-        rc = pl_fail(err, PL_E_NO_MEMORY, "keys", "out of memory");
+    else
+        rc = fill_row(d, reply, row, k->family, k->key, (struct pl_bin){(const uint8_t *)value, (uint32_t)n},
+                      err);
     if (p) rocksdb_pinnableslice_destroy(p);
-    return rc;
+    return rc == -PL_E_GONE ? 0 : rc;
 }
 
 int pl__disk_get(struct pl__disk *d, const struct pl_store_get *get, struct pl_msg *reply, struct pl_err *err)
@@ -444,24 +387,27 @@ static void walk_step(struct walk *w)
 }
 
 /* Fills rows until a limit or the end; a first row is given whatever its size, so that every scan moves on.
- */
-static int walk_rows(struct walk *w, const struct pl_store_scan *s, struct pl_msg *reply, struct pl_err *err)
+ * Rows of forgotten users are passed over. */
+static int walk_rows(struct pl__disk *d, struct walk *w, const struct pl_store_scan *s, struct pl_msg *reply,
+                     struct pl_err *err)
 {
     struct pl_store_rows *b = reply->body;
     uint64_t bytes = 0, most = s->max_bytes < PL_STORE_REPLY_BYTES ? s->max_bytes : PL_STORE_REPLY_BYTES;
     for (; rocksdb_iter_valid(w->at); walk_step(w)) {
         size_t nk, nv;
-        const char *key = rocksdb_iter_key(w->at, &nk), *value = rocksdb_iter_value(w->at, &nv);
-        bytes += nk + nv;
+        const char *k = rocksdb_iter_key(w->at, &nk), *v = rocksdb_iter_value(w->at, &nv);
+        struct pl_bin key = {(const uint8_t *)k, (uint32_t)nk}, value = {(const uint8_t *)v, (uint32_t)nv};
+        if (pl__value_is_dead(&d->values, value)) continue;
+        bytes += nk + pl__value_bytes(value);
         b->more = b->rows_count == s->limit || (b->rows_count > 0 && bytes > most);
         if (b->more) break;
-        if (fill_row(reply, &b->rows[b->rows_count++], (struct pl_bin){(const uint8_t *)key, (uint32_t)nk},
-                     value, nv))
-            return pl_fail(err, PL_E_NO_MEMORY, "limit", "out of memory");
+        int rc = fill_row(d, reply, &b->rows[b->rows_count], s->family, key, value, err);
+        if (rc) return rc;
+        b->rows_count++;
     }
     char *text = NULL;
     rocksdb_iter_get_error(w->at, &text);
-    return text ? fail(text, PL_E_IO, "scan", err) : 0;
+    return text ? pl__disk_fail(text, PL_E_IO, "scan", err) : 0;
 }
 
 int pl__disk_scan(struct pl__disk *d, const struct pl_store_scan *scan, struct pl_msg *reply,
@@ -478,7 +424,7 @@ int pl__disk_scan(struct pl__disk *d, const struct pl_store_scan *scan, struct p
     if (!b->rows) return pl_fail(err, PL_E_NO_MEMORY, "limit", "out of memory");
     struct walk w;
     walk_begin(&w, d, f, scan);
-    rc = walk_rows(&w, scan, reply, err);
+    rc = walk_rows(d, &w, scan, reply, err);
     rocksdb_iter_destroy(w.at);
     rocksdb_readoptions_destroy(w.options);
     return rc;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/vault_copies.h"
 #include "runtime/vault_file.h"
 
 struct entry {
@@ -32,7 +33,6 @@ struct pl_vault {
     uint64_t *index; /* by name: number; 0: free. Open addressing; rebuilt when it is half full or one is
                         forgotten */
     uint64_t index_size;
-    const char *const *copies;
 };
 
 static int out_of_memory(struct pl_err *err)
@@ -342,34 +342,9 @@ static int destroy_slot(struct pl_vault *v, uint64_t number, struct pl_err *err)
     return index_rebuild(v) ? out_of_memory(err) : 0;
 }
 
-/* Takes the forgotten slots out of the copy at PATH. */
-static int forget_in(const struct pl_vault *v, const char *path, struct pl_err *err)
+int pl_vault_clean_copies(const struct pl_vault *v, struct pl_err *err)
 {
-    struct pl__vault_slot *slots = NULL;
-    uint64_t n = 0, bytes = 0;
-    int rc = pl__vault_read(path, &slots, &n, &bytes, err);
-    if (rc == -PL_E_NOT_FOUND) return 0;
-    int fd = rc ? -1 : open(path, O_RDWR | O_CLOEXEC);
-    if (!rc && fd < 0) rc = pl_fail(err, PL_E_IO, "vault", "cannot write %s: %s", path, strerror(errno));
-    if (!rc && memcmp(slots[0].name, v->entries[0].slot.name, PL_HMAC_BYTES))
-        rc = pl_fail(err, PL_E_CONFLICT, "vault", "%s is the copy of another vault", path);
-    for (uint64_t i = 1; i < n && i < v->n && !rc; i++)
-        if (v->entries[i].slot.kind == PL__VAULT_FORGOTTEN && slots[i].kind != PL__VAULT_FORGOTTEN)
-            rc = pl__vault_write(fd, &v->entries[i].slot, i, 1, err);
-    if (fd >= 0) close(fd);
-    free(slots);
-    return rc;
-}
-
-static int forget_in_copies(const struct pl_vault *v, struct pl_err *err)
-{
-    int rc = 0;
-    struct pl_err why = {0};
-    for (const char *const *c = v->copies; c && *c; c++)
-        if (forget_in(v, *c, &why))
-            rc = pl_fail(err, PL_E_IO, "vault", "the key is destroyed, but not in the copy %s: %.150s", *c,
-                         why.text);
-    return rc;
+    return pl__vault_each_copy(v->path, pl__vault_clean_copy, err);
 }
 
 int pl_vault_forget(struct pl_vault *v, struct pl_str tenant, struct pl_str user, uint64_t *number,
@@ -380,7 +355,7 @@ int pl_vault_forget(struct pl_vault *v, struct pl_str tenant, struct pl_str user
     if (rc || !user.len) return rc;
     if (pl_vault_owner(v, tenant, user, false, number, NULL)) *number = 0;
     if (*number) rc = destroy_slot(v, *number, err);
-    return rc ? rc : forget_in_copies(v, err);
+    return rc ? rc : pl_vault_clean_copies(v, err);
 }
 
 bool pl_vault_unswept(const struct pl_vault *v)
@@ -400,12 +375,6 @@ int pl_vault_swept(struct pl_vault *v, struct pl_err *err)
         rc = pl__vault_write(v->fd, s, i, 1, err);
     }
     return rc;
-}
-
-int pl_vault_keep_copies(struct pl_vault *v, const char *const *paths, struct pl_err *err)
-{
-    v->copies = paths;
-    return forget_in_copies(v, err);
 }
 
 /* --- rotation --- */
@@ -437,9 +406,7 @@ static int install(struct pl_vault *v, const struct pl__vault_slot *slots, struc
 static int renew_copies(struct pl_vault *v, struct pl_err *err)
 {
     int rc = open_file(v, err);
-    for (const char *const *c = v->copies; c && *c && !rc; c++)
-        if (access(*c, F_OK) == 0) rc = pl_vault_copy(v->path, *c, err);
-    return rc;
+    return rc ? rc : pl__vault_each_copy(v->path, pl__vault_renew_copy, err);
 }
 
 int pl_vault_rotate_master(struct pl_vault *v, const uint8_t *new_master, struct pl_err *err)
@@ -469,14 +436,4 @@ int pl_vault_rotate_tenant(struct pl_vault *v, struct pl_str tenant, struct pl_e
     if (!rc) v->entries[number].opened = true;
     OPENSSL_cleanse(fresh, sizeof fresh);
     return rc ? rc : renew_copies(v, err);
-}
-
-int pl_vault_copy(const char *from, const char *to, struct pl_err *err)
-{
-    struct pl__vault_slot *slots = NULL;
-    uint64_t n = 0, bytes = 0;
-    int rc = pl__vault_read(from, &slots, &n, &bytes, err);
-    if (!rc) rc = pl__vault_replace(to, slots, n, err);
-    free(slots);
-    return rc;
 }

@@ -58,10 +58,13 @@ int pl_vault_rotate_master(struct pl_vault *v, const uint8_t *new_master, struct
 /* Gives TENANT a new key and wraps its users' keys with it. -PL_E_NOT_FOUND. */
 int pl_vault_rotate_tenant(struct pl_vault *v, struct pl_str tenant, struct pl_err *err);
 
-/* Copies that forget together with the vault: NULL-terminated paths, borrowed for the vault's life; one that
- * is not there is passed over. Takes out of them at once what is forgotten here already. */
-int pl_vault_keep_copies(struct pl_vault *v, const char *const *paths, struct pl_err *err);
-/* Copies the vault's file whole: a temporary name, fsync, rename. Needs no key. Any process. */
+/* Makes TO a copy of the vault FROM, whole or not at all, and notes it in FROM.copies (a path a line): copies
+ * forget and rotate together with the vault. Needs no key; any process, also beside a running store. */
+int pl_vault_add_copy(const char *from, const char *to, struct pl_err *err);
+/* Copies the file alone, noted nowhere: to put a vault back. */
 int pl_vault_copy(const char *from, const char *to, struct pl_err *err);
+/* Takes out of all noted copies what is forgotten here; one that is not there is passed over. -PL_E_IO names
+ * the first that could not be reached. */
+int pl_vault_clean_copies(const struct pl_vault *v, struct pl_err *err);
 
 #endif

@@ -74,7 +74,12 @@ static int read_bytes(const char *path, uint8_t **out, size_t *bytes, struct pl_
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) return pl_fail(err, PL_E_NOT_FOUND, "vault", "there is no %s", path);
+    if (fd < 0 && errno == ENOENT)
+        return pl_fail(
+            err, PL_E_NOT_FOUND, "vault",
+            "there is no %s: put it back (`vault` beside the backups), or, when the data was written by a "
+            "version that did not seal its values, give another directory",
+            path);
     if (fd < 0 || fstat(fd, &st)) {
         if (fd >= 0) close(fd);
         return pl_fail(err, PL_E_IO, "vault", "cannot read %s: %s", path, strerror(errno));

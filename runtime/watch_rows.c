@@ -63,12 +63,12 @@ static void fill_actor(struct pl_msg *m, const struct pl_actor *a, struct pl_act
     row->mailbox_system = a->mailbox.lanes[PL__LANE_SYSTEM].count;
     row->limit = a->mailbox.limit;
     row->high_water = a->mailbox.high_water;
-    row->handled = a->work.handled;
+    row->handled = a->taken;
     row->restarts = (uint64_t)a->restarts->value;
-    row->slow = a->work.slow;
-    row->stalls = a->work.stalls;
-    fill_times(&a->work, row);
-    fill_error(m, &a->work, row);
+    row->slow = a->work->slow;
+    row->stalls = a->work->stalls;
+    fill_times(a->work, row);
+    fill_error(m, a->work, row);
     row->has_message = row->has_message_age_us = next != NULL;
     if (!next) return;
     row->message = pl_str_of(next->type->name);

@@ -27,7 +27,7 @@ struct pl__work {
     struct pl__spread wait[2], run[2];
     uint64_t window_us; /* when the running window began */
     unsigned now;       /* its index */
-    uint64_t handled, slow, stalls, busy_us, told_us;
+    uint64_t slow, stalls, busy_us, told_us;
     int error; /* of the last failure; 0: none */
     uint64_t error_ms;
     const char *error_type; /* static: of the message that it failed on; NULL: none */

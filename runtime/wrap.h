@@ -6,6 +6,8 @@
 
 /* A new envelope (`to` empty) over the body of M, which is kept alive. NULL when out of memory. */
 struct pl_msg *pl__msg_wrap(struct pl_msg *m);
+/* Frees the memory of past messages that this thread keeps for new ones; called when a node ends. */
+void pl__msg_forget_kept(void);
 /* Sets the has_ flags of the envelope's strings: there when not empty. */
 void pl__msg_settle(struct pl_msg *m);
 /* The limits of the schema, as a receiver behind a link would check them. */

@@ -9,11 +9,14 @@
 
 struct pl_arena_block;
 struct pl_arena {
-    struct pl_arena_block *head;
+    struct pl_arena_block *head; /* NULL: nothing was allocated, and there is nothing to free */
+    unsigned char *at, *end;     /* free part of the newest block */
     size_t used_bytes;  /* handed out so far */
     size_t limit_bytes; /* 0: no limit */
 };
 
+/* Gives the empty arena A its first BYTES at MEMORY, aligned for any type, which stay the caller's and must outlive it. */
+void pl_arena_lend(struct pl_arena *a, void *memory, size_t bytes);
 /* Returns zeroed memory aligned for any type, valid until pl_arena_finish; NULL when over the limit or out of memory. */
 void *pl_arena_alloc(struct pl_arena *a, size_t bytes);
 /* Copies BYTES of SRC and adds a NUL after them (not counted). NULL as above. */

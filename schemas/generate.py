@@ -494,6 +494,22 @@ def c_enum_tables(r, f):
     return out
 
 
+def begins_as_zero(f):
+    """Whether init leaves only zero bytes in the field; an empty string of a schema is a pointer to no characters."""
+    if f.list:
+        return True
+    if f.part and f.part.kind == "part":
+        return init_count(f.part) == 0
+    if not f.has_default:
+        return True
+    return f.words.index(f.default) == 0 if f.form == "enum" else f.form != "str" and not f.default
+
+
+def init_count(r):
+    """How many fields, from the first on, init has to look at."""
+    return max((i + 1 for i, f in enumerate(r.fields) if not begins_as_zero(f)), default=0)
+
+
 def c_tables(r):
     out = ["\n/* %s */\n" % r.name]
     out += [c_enum_tables(r, f) for f in r.fields if f.words]
@@ -504,7 +520,8 @@ def c_tables(r):
     static = "" if r.kind == "part" else "static "
     out.append("%sconst struct pl_shape pl__%s_shape = {\n" % (static, r.c))
     out.append("    %s, %d, sizeof(struct pl_%s),\n" % ("fields_" + r.c if r.fields else "NULL", len(r.fields), r.c))
-    out.append("    offsetof(struct pl_%s, unknown), offsetof(struct pl_%s, unknown_count),\n};\n" % (r.c, r.c))
+    out.append("    offsetof(struct pl_%s, unknown), offsetof(struct pl_%s, unknown_count), %d,\n};\n"
+               % (r.c, r.c, init_count(r)))
     edge = "PL_EDGE_" + (r.edge or "none").upper()
     out.append("TYPE(%s, %s, %s, %s)\n" % (r.c, c_string(r.name), r.id, edge))
     return "".join(out)

@@ -123,7 +123,12 @@ static void init_field(const struct pl_field *f, void *at)
 void pl__record_init(const struct pl_shape *s, void *record)
 {
     memset(record, 0, s->size);
-    for (uint32_t i = 0; i < s->fields_count; i++)
+    pl__record_init_zeroed(s, record);
+}
+
+void pl__record_defaults(const struct pl_shape *s, void *record)
+{
+    for (uint32_t i = 0; i < s->init_count; i++)
         if (!is_list(&s->fields[i])) init_field(&s->fields[i], member(record, s->fields[i].at));
 }
 

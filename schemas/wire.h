@@ -152,8 +152,14 @@ struct pl_shape {
     uint32_t fields_count; /* at most 64 */
     uint32_t size;         /* of the struct, bytes */
     uint32_t unknown_at, unknown_count_at;
+    uint32_t init_count; /* fields from this one on begin as zero bytes */
 };
 void pl__record_init(const struct pl_shape *s, void *record);
+void pl__record_defaults(const struct pl_shape *s, void *record);
+static inline void pl__record_init_zeroed(const struct pl_shape *s, void *record) /* RECORD is all zeros */
+{
+    if (s->init_count) pl__record_defaults(s, record);
+}
 int pl__record_decode(const struct pl_shape *s, struct pl_cursor *c, struct pl_arena *arena, void *record,
                       struct pl_err *err);
 int pl__record_encode(const struct pl_shape *s, const void *record, struct pl_buf *out);

@@ -618,19 +618,45 @@ static int committed(struct pl_actor *self, struct session *s, struct store_op *
     return rc ? rc : pl__dialogue_next(self, s, d);
 }
 
+/* The tokens of the day as they stand with this answer. */
+static int add_usage(struct pl_actor *self, struct request *r, struct pl_msg *m, struct pl_store_write *w)
+{
+    struct pl_account *a = r->account;
+    if (!a) return 0;
+    if (!r->billed) pl__account_use(a, pl_wall_ms(self), r->usage.prompt_tokens + r->usage.completion_tokens);
+    r->billed = true;
+    if (!a->rule->quota) return 0;
+    const struct pl_rec_tenant_day day = {.day = a->day, .tokens = a->tokens};
+    return add_put(m, w, PL_FAMILY_META, pl__request_account_key(m, r), &pl_rec_tenant_day_type, &day);
+}
+
+/* After a restart the tokens may be unknown yet. */
+static int account_read(struct pl_actor *self, struct session *s, struct store_op *op,
+                        const struct pl_msg *reply, int code)
+{
+    struct request *r = op->request;
+    if (!reply || pl__request_account_read(r, reply)) {
+        pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_COMMIT, r->number);
+        return 0;
+    }
+    return pl__answer_commit(self, s, r, r->as_turn);
+}
+
 int pl__answer_commit(struct pl_actor *self, struct session *s, struct request *r, bool with_turn)
 {
-    PL_NEW(m, w, store_write);
-    if (!m) return -PL_E_NO_MEMORY;
-    w->ops = pl_msg_alloc(m, 5 * sizeof *w->ops);
-    struct pl_chat_done done;
     r->state = REQ_COMMITTING;
     r->as_turn = with_turn;
+    if (pl__request_account_unread(r)) return pl__request_read_account(self, s, r, account_read);
+    PL_NEW(m, w, store_write);
+    if (!m) return -PL_E_NO_MEMORY;
+    w->ops = pl_msg_alloc(m, 6 * sizeof *w->ops);
+    struct pl_chat_done done;
     r->usage.completion_tokens = r->sampled;
     fill_done(s, r, &done);
     int rc = w->ops ? 0 : -PL_E_NO_MEMORY;
     if (!rc && with_turn) rc = add_turn(self, s, r, &done, m, w);
     if (!rc) rc = add_answer(r, &done, m, w);
+    if (!rc) rc = add_usage(self, r, m, w);
     if (rc) {
         pl_msg_unref(&m);
         return rc;

@@ -27,7 +27,7 @@ static int send_accepted(struct pl_actor *self, struct session *s, const struct 
     if (!m) return -PL_E_NO_MEMORY;
     a->session = pl_msg_str(m, record->session);
     a->seed = record->seed;
-    a->credit = pl__session_credit(s);
+    a->credit = pl__session_credit(s, r->account);
     pl_reply(self, asked, &m);
     return 0;
 }
@@ -107,9 +107,11 @@ void pl__request_free(struct pl_actor *self, struct session *s, struct request *
         d->last = NULL;
         for (struct request *q = d->first; q; q = q->next) d->last = q;
         s->unfinished--;
+        if (r->account) pl__account_open(r->account, -1);
         pl_gauge_set(s->unfinished_gauge, s->unfinished);
     }
     if (d) d->users--;
+    if (r->account) r->account->users--;
     if (self && r->deadline_timer) pl_timer_cancel(self, r->deadline_timer);
     pl__answer_leave_batcher(s, r);
     for (uint32_t i = r->call_tool; i < r->n_tools; i++) {
@@ -138,7 +140,7 @@ void pl__request_refused(struct pl_actor *self, struct session *s, struct reques
                          const struct pl_err *err)
 {
     for (struct subscriber *sub = r->subscribers; sub; sub = sub->next)
-        pl__session_refuse_err(self, sub->asked, err);
+        pl__session_refuse_until(self, sub->asked, err, r->wait_ms);
     pl__request_free(self, s, r);
 }
 
@@ -310,6 +312,7 @@ static void join_line(struct session *s, struct request *r)
     d->last = r;
     r->in_line = true;
     s->unfinished++;
+    if (r->account) pl__account_open(r->account, 1);
     pl_gauge_set(s->unfinished_gauge, s->unfinished);
 }
 
@@ -443,6 +446,14 @@ void pl__request_begin_head(struct pl_actor *self, struct request *r)
     head->created_ms = head->updated_ms = pl_wall_ms(self);
 }
 
+/* Is there room for one more, and for one more of this tenant? */
+static int admit(struct pl_actor *self, struct session *s, struct request *r, struct pl_err *err)
+{
+    if (pl__session_credit(s, NULL) == 0)
+        return pl_fail(err, PL_E_OVERLOADED, NULL, "%u requests are not answered yet", s->unfinished);
+    return pl__account_admit(&s->accounts, r->account, pl_wall_ms(self), &r->wait_ms, err);
+}
+
 static int looked_up(struct pl_actor *self, struct session *s, struct store_op *op,
                      const struct pl_msg *reply, int code)
 {
@@ -467,12 +478,7 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         }
         d->stored = true;
     }
-    if (pl__session_credit(s) == 0) {
-        pl_fail(&err, PL_E_OVERLOADED, NULL, "%u requests are not answered yet", s->unfinished);
-        pl__request_refused(self, s, r, &err);
-        return 0;
-    }
-    if (settle_head(self, s, r, &err) || pl__dialogue_fits(s, d, r, &err)) {
+    if (admit(self, s, r, &err) || settle_head(self, s, r, &err) || pl__dialogue_fits(s, d, r, &err)) {
         pl__request_refused(self, s, r, &err);
         return 0;
     }
@@ -503,9 +509,12 @@ static struct request *request_create(struct session *s, struct pl_str tenant, s
         r->key = pl_key_join(r->record, (struct pl_str[]){tenant, id}, 2, 0, 0);
     }
     r->number = ++s->next_number;
+    r->account = pl__account_get(&s->accounts, tenant);
+    if (r->account) r->account->users++;
     if (!r->key.ptr || pl_map_put(&s->numbers, &r->number, sizeof r->number, r) ||
         pl_map_put(&s->requests, r->key.ptr, r->key.len, r)) {
         pl_map_remove(&s->numbers, &r->number, sizeof r->number);
+        if (r->account) r->account->users--;
         pl_msg_unref(&r->record);
         pl_msg_unref(&r->answer);
         free(r);
@@ -555,6 +564,61 @@ static int look_up(struct pl_actor *self, struct session *s, struct request *r)
     return pl__session_store(self, s, &m, &(struct store_op){.done = looked_up, .request = r});
 }
 
+/* --- what its tenant used today --- */
+
+struct pl_bin pl__request_account_key(struct pl_msg *m, const struct request *r)
+{
+    return pl_key_join(m, (struct pl_str[]){PL_STR("tenant_day"), r->tenant}, 2, 0, 0);
+}
+
+bool pl__request_account_unread(const struct request *r)
+{
+    return r->account && r->account->rule->quota && !r->account->read;
+}
+
+int pl__request_read_account(struct pl_actor *self, struct session *s, struct request *r, store_done done)
+{
+    PL_NEW(m, g, store_get);
+    if (!m) return -PL_E_NO_MEMORY;
+    g->keys = pl_msg_alloc(m, sizeof *g->keys);
+    if (!g->keys) {
+        pl_msg_unref(&m);
+        return -PL_E_NO_MEMORY;
+    }
+    g->keys_count = 1;
+    g->keys[0] =
+        (struct pl_store_key){.family = PL_STR(PL_FAMILY_META), .key = pl__request_account_key(m, r)};
+    return pl__session_store(self, s, &m, &(struct store_op){.done = done, .request = r});
+}
+
+int pl__request_account_read(struct request *r, const struct pl_msg *reply)
+{
+    const struct pl_store_values *v = reply ? PL_BODY(reply, store_values) : NULL;
+    if (!v || v->rows_count != 1) return -PL_E_UNAVAILABLE;
+    struct pl_rec_tenant_day day;
+    struct pl_arena arena = {0};
+    struct pl_bin value = v->rows[0].value;
+    struct pl_cursor c = {value.ptr, value.ptr + value.len};
+    pl_rec_tenant_day_type.init(&day);
+    int rc = v->rows[0].found ? pl_rec_tenant_day_type.decode(&c, &arena, &day, NULL) : 0;
+    pl_arena_finish(&arena);
+    if (rc) return -PL_E_CORRUPT;
+    pl__account_read(r->account, day.day, day.tokens);
+    return 0;
+}
+
+static int account_read(struct pl_actor *self, struct session *s, struct store_op *op,
+                        const struct pl_msg *reply, int code)
+{
+    struct request *r = op->request;
+    struct pl_err err = {0};
+    int rc = pl__request_account_read(r, reply);
+    if (!rc) return look_up(self, s, r);
+    pl_fail(&err, code ? code : -rc, NULL, "what the tenant used today could not be read");
+    pl__request_refused(self, s, r, &err);
+    return 0;
+}
+
 static struct request *find_named(struct session *s, struct pl_str tenant, struct pl_str id)
 {
     PL_NEW(tmp, unused, ping);
@@ -585,9 +649,12 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
     struct request *r = find(s, m);
     if (r) return subscribe(self, s, r, m, q->resume_from);
     if (check_request(s, q, &err)) return pl__session_refuse_err(self, m, &err);
-    if (lookups(s) >= pl__session_credit(s) + PL_LOOKUPS_SPARE)
+    if (lookups(s) >= pl__session_credit(s, NULL) + PL_LOOKUPS_SPARE)
         return pl__session_refuse(self, m, PL_E_OVERLOADED, NULL, "too many requests are being looked up");
     if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
+    if (!pl__account_get(&s->accounts, m->env.tenant))
+        return pl__session_refuse(self, m, PL_E_OVERLOADED, "tenant",
+                                  "too many tenants have requests under way");
     r = request_create(s, m->env.tenant, m->env.id);
     if (!r) return -PL_E_NO_MEMORY;
     r->asked = pl_msg_ref((struct pl_msg *)m);
@@ -603,7 +670,9 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
         pl__request_refused(self, s, r, &err);
         return 0;
     }
-    return rc ? rc : look_up(self, s, r);
+    if (rc) return rc;
+    bool unread = pl__request_account_unread(r);
+    return unread ? pl__request_read_account(self, s, r, account_read) : look_up(self, s, r);
 }
 
 /* After a crash: the promise is on disk already; there are no subscribers until somebody asks for the id

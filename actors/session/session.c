@@ -74,10 +74,12 @@ static void free_op(const void *key, uint32_t len, void *value, void *arg)
 
 /* --- replies --- */
 
-uint32_t pl__session_credit(const struct session *s)
+uint32_t pl__session_credit(const struct session *s, const struct pl_account *a)
 {
     uint32_t most = s->opts->max_seqs + s->opts->queue;
-    return s->unfinished < most ? most - s->unfinished : 0;
+    uint32_t all = s->unfinished < most ? most - s->unfinished : 0;
+    uint32_t own = a ? pl__account_places(&s->accounts, a) : UINT32_MAX;
+    return own < all ? own : all;
 }
 
 int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field,
@@ -90,6 +92,12 @@ int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int co
 
 int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, const struct pl_err *err)
 {
+    return pl__session_refuse_until(self, asked, err, 0);
+}
+
+int pl__session_refuse_until(struct pl_actor *self, const struct pl_msg *asked, const struct pl_err *err,
+                             uint64_t wait_ms)
+{
     PL_NEW(m, e, chat_error);
     if (!m) return -PL_E_NO_MEMORY;
     e->code = pl_str_of(pl_error_name(err->code));
@@ -97,8 +105,8 @@ int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, co
     e->has_field = err->field[0] != 0;
     if (e->has_field) e->field = pl_msg_str(m, pl_str_of(err->field));
     e->has_retry_after_ms =
-        err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE || err->code == PL_E_STORAGE;
-    e->retry_after_ms = PL_SESSION_RETRY_MS;
+        wait_ms || err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE || err->code == PL_E_STORAGE;
+    e->retry_after_ms = wait_ms ? wait_ms : PL_SESSION_RETRY_MS;
     pl_reply(self, asked, &m);
     return 0;
 }
@@ -332,10 +340,15 @@ static int start(struct pl_actor *self, void *state, const void *arg)
     s->next_call = pl_random_u64(self) >> 1;
     s->next_token = pl_random_u64(self) >> 1;
     make_metrics(self, s);
+    s->accounts.rules = s->opts->tenants;
+    s->accounts.max_seqs = s->opts->max_seqs;
+    s->accounts.metrics = pl_actor_metrics(self);
+    s->accounts.all.seed = pl_random_u64(self);
     pl_monitor(self, "store");
     pl_monitor(self, "batcher");
     pl_monitor(self, "tools");
     pl_monitor(self, "frontdoor");
+    if (s->opts->standby) return recovery_done(self, s);
     return recover(self, s);
 }
 
@@ -361,6 +374,7 @@ static void stop(struct pl_actor *self, void *state)
     pl_map_finish(&s->requests);
     pl_map_each(&s->dialogues, free_dialogue, s);
     pl_map_finish(&s->dialogues);
+    pl__accounts_finish(&s->accounts);
     for (uint32_t i = 0; i < s->n_stash; i++) pl_msg_unref(&s->stash[i]);
     free(s->stash);
     pl_msg_unref(&s->tools);

@@ -24,6 +24,7 @@
 #include "actors/actors.h"
 #include "actors/keys.h"
 #include "actors/map.h"
+#include "actors/session/account.h"
 #include "actors/session/round.h"
 #include "schemas/gen/admin.h"
 #include "schemas/gen/chat.h"
@@ -90,7 +91,10 @@ struct request {
     struct pl_bin key;     /* in `requests` */
     struct pl_str tenant, id;
     struct dialogue *dialogue;
-    struct request *next; /* in the dialogue's line */
+    struct pl_account *account; /* of its tenant; NULL: there are too many */
+    bool billed;                /* its tokens are counted */
+    uint64_t wait_ms;           /* after which a refused one may come again; 0: the usual */
+    struct request *next;       /* in the dialogue's line */
     struct subscriber *subscribers;
     uint64_t deadline_ms, deadline_timer;
     uint64_t tools_timer; /* how long it waits for its tools' descriptions */
@@ -145,6 +149,7 @@ struct session {
     struct pl_map ops;       /* u64 -> struct store_op */
     uint64_t next_number, next_token, next_gen, next_call, next_accepted;
     uint32_t unfinished; /* accepted and not answered */
+    struct pl_accounts accounts;
     bool recovered;
     bool batcher_seen;
     struct pl_msg **stash; /* messages that came before recovery was done */
@@ -174,12 +179,16 @@ struct store_op {
 int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **m, const struct store_op *op);
 /* Key in `meta` of the newest accepted_seq. */
 struct pl_bin pl__session_counter_key(struct pl_msg *m);
-uint32_t pl__session_credit(const struct session *s);
+/* Requests that may come now without a refusal: of all tenants, and of A's. */
+uint32_t pl__session_credit(const struct session *s, const struct pl_account *a);
 /* Answers ASKED with chat.error. FIELD may be NULL. */
 int pl__session_refuse(struct pl_actor *self, const struct pl_msg *asked, int code, const char *field,
                        const char *text);
 /* Refuses with ERR's code, field and sentence. */
 int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, const struct pl_err *err);
+/* The same with retry_after_ms; 0: the usual one, where the code has any. */
+int pl__session_refuse_until(struct pl_actor *self, const struct pl_msg *asked, const struct pl_err *err,
+                             uint64_t wait_ms);
 
 /* request.c */
 int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m);
@@ -195,6 +204,13 @@ int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_del
                       struct pl_str text);
 /* Writes R's promise; again when the store began anew in between. */
 int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r);
+/* Key in `meta` of what the tenant of R used today. */
+struct pl_bin pl__request_account_key(struct pl_msg *m, const struct request *r);
+/* Whether the tokens of R's tenant have to be read before they can be written, and that reading: DONE gets the reply,
+ * which pl__request_account_read takes. */
+bool pl__request_account_unread(const struct request *r);
+int pl__request_read_account(struct pl_actor *self, struct session *s, struct request *r, store_done done);
+int pl__request_account_read(struct request *r, const struct pl_msg *reply);
 int pl__request_deadline(struct pl_actor *self, struct session *s, struct request *r);
 /* Ends R for its subscribers with chat.error, and frees it. */
 void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r,

@@ -32,23 +32,15 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
-static bool want_stop(void *arg)
+static void show_delta(struct talk *t, const struct parlance_delta *d)
 {
-    bool stop = interrupted;
-    interrupted = 0;
-    return stop;
-}
-
-static void on_delta(const struct pl_chat_delta *d, void *arg)
-{
-    struct talk *t = arg;
-    if (d->text.len == 0) return;
-    if (d->kind == PL_CHAT_DELTA_KIND_ANSWER) {
-        fwrite(d->text.ptr, 1, d->text.len, stdout);
-        t->last = d->text.ptr[d->text.len - 1];
+    if (d->text_len == 0) return;
+    if (d->kind == PARLANCE_ANSWER) {
+        fwrite(d->text, 1, d->text_len, stdout);
+        t->last = d->text[d->text_len - 1];
         fflush(stdout);
     } else if (t->terminal) {
-        fprintf(stderr, "\033[2m%.*s\033[0m", PL_STR_FMT(d->text));
+        fprintf(stderr, "\033[2m%s\033[0m", d->text);
     }
 }
 
@@ -149,7 +141,7 @@ static void begin_session(struct talk *t, const char *name)
     if (name)
         snprintf(t->session, sizeof t->session, "%s", name);
     else
-        pl_client_draw_id(t->session);
+        parlance_draw_id(t->session);
     forget_turn(t);
 }
 
@@ -184,41 +176,54 @@ static void command(struct talk *t, const char *line)
         help();
 }
 
-static void keep_turn(struct talk *t, const struct pl_chat_done *d)
+static void keep_turn(struct talk *t, const struct parlance_answer *a)
 {
     forget_turn(t);
-    snprintf(t->turn, sizeof t->turn, "%.*s", PL_STR_FMT(d->turn));
+    snprintf(t->turn, sizeof t->turn, "%s", a->turn);
     if (t->last != '\n') putchar('\n');
     fflush(stdout);
-    if (d->dropped_turns)
-        fprintf(stderr, "(the %u oldest turns no longer fit the context)\n", d->dropped_turns);
-    if (d->finish_reason == PL_CHAT_DONE_FINISH_REASON_ERROR)
-        fprintf(stderr, "(the answer ended early: %.*s)\n", PL_STR_FMT(d->error));
+    if (a->dropped_turns)
+        fprintf(stderr, "(the %u oldest turns no longer fit the context)\n", a->dropped_turns);
+    if (*a->error) fprintf(stderr, "(the answer ended early: %s)\n", a->error);
+}
+
+/* Shows the answer as it comes. Ctrl-C stops it; what there was of it is its end. */
+static int read_answer(struct talk *t, struct parlance_stream *s, struct parlance_error *e)
+{
+    struct parlance_delta d;
+    int rc = 1;
+    while (rc > 0) {
+        rc = parlance_stream_next(s, &d, e);
+        if (rc > 0) show_delta(t, &d);
+        bool stop = interrupted;
+        interrupted = 0;
+        if (rc == PARLANCE_INTERRUPTED) rc = 1;
+        if (rc > 0 && stop && parlance_stream_cancel(s, e)) rc = PARLANCE_FAILED;
+    }
+    return rc;
 }
 
 static void ask(struct talk *t, const char *line)
 {
     struct cli_lists lists;
-    struct pl_chat_request q;
+    struct parlance_question q;
+    struct parlance_stream *s = NULL;
+    struct parlance_error e;
     struct pl_err err = {0};
-    struct pl_reply done;
-    struct pl_chat_watch watch = {.delta = on_delta, .stop = want_stop, .arg = t};
-    struct pl_client_head head = {.session = t->session,
-                                  .user = pl_config_str(t->c->options, "user"),
-                                  .budget_ms = pl_config_u64(t->c->options, "budget-ms")};
     t->code = cli_request(t->c, line, &lists, &q);
     if (t->code) return;
     t->last = 0;
-    int rc = pl_client_chat(t->client, &q, &head, &watch, -1, &done, &err);
-    if (rc) {
-        if (t->last && t->last != '\n') putchar('\n');
-        fflush(stdout);
-        t->code = cli_client_error(rc, &err);
-        end_when_gone(t, rc);
-        return;
-    }
-    keep_turn(t, PL_REPLY(&done, chat_done));
-    pl_reply_finish(&done);
+    q.session = t->session;
+    int rc = parlance_stream_open(pl_client_wire(t->client), &q, -1, &s, &e);
+    if (!rc) rc = read_answer(t, s, &e);
+    if (!rc) keep_turn(t, parlance_stream_answer(s));
+    parlance_stream_close(&s);
+    if (!rc) return;
+    if (t->last && t->last != '\n') putchar('\n');
+    fflush(stdout);
+    rc = pl_client_error(rc, &e, &err);
+    t->code = cli_client_error(rc, &err);
+    end_when_gone(t, rc);
 }
 
 static void talk_on(struct talk *t)

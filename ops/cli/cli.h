@@ -11,7 +11,7 @@
 #include "kernels/gguf.h"
 #include "kernels/template.h"
 #include "kernels/vocab.h"
-#include "ops/clients/c/parlance_client.h"
+#include "ops/cli/client.h"
 #include "ops/daemon/options.h"
 #include "runtime/config.h"
 
@@ -41,7 +41,7 @@ extern const struct cli_command cli_feedback_add, cli_feedback_list, cli_feedbac
 extern const struct cli_command cli_retrain_request, cli_retrain_status;
 extern const struct cli_command cli_keys_new, cli_keys_list, cli_keys_revoke;
 extern const struct cli_command cli_audit_list, cli_audit_verify;
-extern const struct cli_command cli_top, cli_letters_list, cli_letters_replay;
+extern const struct cli_command cli_doctor, cli_top, cli_letters_list, cli_letters_replay;
 extern const struct cli_command cli_backup_create, cli_backup_list, cli_backup_verify, cli_backup_restore;
 extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench;
 
@@ -58,6 +58,10 @@ extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, 
     {                                                                                                        \
         .name = "wait", .kind = PL_OPT_F64, .fallback = "5", .min = 0, .max = 86400, .unit = "s",            \
         .doc = "how long to wait for the service to answer at all"                                           \
+    },                                                                                                       \
+    {                                                                                                        \
+        .name = "standby", .kind = PL_OPT_BOOL, .fallback = "false",                                         \
+        .doc = "ask the standby of the data directory: it answers what reads"                                \
     }
 #define CLI_ENDPOINT                                                                                         \
     CLI_WAIT,                                                                                                \
@@ -127,7 +131,8 @@ int cli_connect(const struct cli *c, bool admin, struct pl_client **out);
 /* One request and its answer; says what went wrong. */
 int cli_call(struct pl_client *client, const struct pl_type *type, const void *body,
              const struct pl_client_head *head, const struct pl_type *want, struct pl_reply *out);
-/* The whole of a command that is one question without paging: PRINT shows the answer for people; --json prints it. */
+/* The whole of a command that is one question without paging: PRINT shows the answer for people; --json
+ * prints it. */
 int cli_ask(const struct cli *c, bool admin, const struct pl_type *type, const void *body,
             const struct pl_client_head *head, const struct pl_type *want, void (*print)(const void *answer));
 /* A question that is asked again with the `next` of each page as its `after`, until a page has none. */
@@ -144,17 +149,19 @@ int cli_pages(struct pl_client *client, const struct cli_pages *p, void *arg);
 int cli_client_error(int rc, const struct pl_err *err);
 
 /* --- one table, several uses (completion.c) --- */
-/* The name as a flag, without the two dashes: `placement.store` is placement-store. One of cli_format's buffers. */
+/* The name as a flag, without the two dashes: `placement.store` is placement-store. One of cli_format's
+ * buffers. */
 const char *cli_flag(const struct pl_option *o);
 /* What starts the daemon's children is nothing to write or read about. */
 bool cli_is_internal(const struct pl_option *o);
 
 /* --- requests (request.c) --- */
-/* What the options say of a chat.request. LISTS keeps what it points at. */
+/* What the options say of a question. LISTS keeps what it points at. */
 struct cli_lists {
-    struct pl_str tools[16], stops[16];
+    const char *tools[16], *stops[16];
+    char names[1100]; /* of the tools: 16 of 64 bytes */
 };
-int cli_request(const struct cli *c, const char *text, struct cli_lists *lists, struct pl_chat_request *q);
+int cli_request(const struct cli *c, const char *text, struct cli_lists *lists, struct parlance_question *q);
 #define CLI_REQUEST                                                                                          \
     CLI_SAMPLING,                                                                                            \
         {.name = "session",                                                                                  \

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "ops/cli/cli.h"
+#include "runtime/audit.h"
 
 enum { PATH_BYTES = 1024 };
 
@@ -14,6 +15,24 @@ static void now(char out[PL_KEY_TIME])
     time_t t = time(NULL);
     struct tm parts;
     if (!gmtime_r(&t, &parts) || !strftime(out, PL_KEY_TIME, "%Y-%m-%dT%H:%M:%SZ", &parts)) *out = 0;
+}
+
+/* What is done with a key stands in the audit record before it is done, and what became of it after. */
+static int record(const char *data, const char *act, const char *outcome, const struct pl_key *k,
+                  const char *detail)
+{
+    struct pl_err err = {0};
+    struct pl_audit_entry e = {
+        .act = act, .outcome = outcome, .tenant = k->tenant, .subject = k->name, .detail = detail};
+    return pl_audit_append(data, &e, &err) ? cli_fail(&err) : CLI_OK;
+}
+
+/* Says ERR and records that the act failed of it. */
+static int fail_act(const char *data, const char *act, const struct pl_key *k, const struct pl_err *err)
+{
+    int code = cli_fail(err);
+    record(data, act, "failed", k, err->text);
+    return code;
 }
 
 /* --- new --- */
@@ -55,30 +74,35 @@ static void tell_new(const struct cli *c, const struct pl_key *k, const char *pa
                              k->tenant, "roles", roles, "act_for", k->act_for, "file", path));
 }
 
-/* A key whose file could not be written is of use to nobody. */
-static int take_back(const char *data, const struct pl_key *k, const struct pl_err *why)
+/* Adds the key and writes the client's file; a key whose file could not be written is of use to nobody. */
+static int make(const struct cli *c, const char *data, struct pl_key *k, const char *path, struct pl_err *err)
 {
-    struct pl_err err = {0};
-    pl_keys_revoke(data, k->name, k->created, &err);
-    return cli_fail(why);
+    struct pl_key_pair client = {{0}, {0}}, server = {{0}, {0}};
+    int rc = pl_keys_add(data, k, &client, &server, err);
+    explicit_bzero(server.secret_key, sizeof server.secret_key);
+    if (rc) return rc;
+    rc = pl_keys_write_client(path, k->name, &client, server.public_key,
+                              pl_config_str(c->options, "endpoint"), err);
+    explicit_bzero(&client, sizeof client);
+    if (rc) pl_keys_revoke(data, k->name, k->created, NULL);
+    return rc;
 }
 
 static int run_new(const struct cli *c)
 {
     struct pl_key k = {.act_for = false};
-    struct pl_key_pair client = {{0}, {0}}, server = {{0}, {0}};
     struct pl_err err = {0};
-    char data[PATH_BYTES], path[PATH_BYTES];
+    char data[PATH_BYTES], path[PATH_BYTES], roles[64];
     int code = take_options(c, &k);
+    pl_roles_print(k.roles, roles, sizeof roles);
     if (!code) code = cli_data(c, data, sizeof data);
     if (!code) code = out_path(c, k.name, path, sizeof path);
-    if (!code && pl_keys_add(data, &k, &client, &server, &err)) code = cli_fail(&err);
-    explicit_bzero(server.secret_key, sizeof server.secret_key);
-    if (!code && pl_keys_write_client(path, k.name, &client, server.public_key,
-                                      pl_config_str(c->options, "endpoint"), &err))
-        code = take_back(data, &k, &err);
-    explicit_bzero(&client, sizeof client);
-    if (!code) tell_new(c, &k, path);
+    if (!code && pl_keys_prepare(data, &k, &err)) code = cli_fail(&err);
+    if (!code) code = record(data, "keys.new", "intent", &k, roles);
+    if (code) return code;
+    if (make(c, data, &k, path, &err)) return fail_act(data, "keys.new", &k, &err);
+    code = record(data, "keys.new", "done", &k, k.public_key);
+    tell_new(c, &k, path);
     return code;
 }
 
@@ -133,19 +157,42 @@ static int run_list(const struct cli *c)
 
 /* --- revoke --- */
 
+static int revoke_named(const char *data, const struct pl_key *k, struct pl_err *err)
+{
+    char time[PL_KEY_TIME];
+    now(time);
+    return pl_keys_revoke(data, k->name, time, err);
+}
+
+/* The key as it stands in the table, for the record. */
+static int find_key(const char *data, const char *name, struct pl_key *out)
+{
+    struct pl_keys *keys = NULL;
+    struct pl_err err = {0};
+    int rc = pl_keys_open(data, &keys, &err);
+    const struct pl_key *k = rc ? NULL : pl_keys_named(keys, name);
+    if (k) *out = *k;
+    if (!rc && !k) rc = pl_fail(&err, PL_E_NOT_FOUND, "name", "there is no key `%.64s`", name);
+    pl_keys_close(&keys);
+    return rc ? cli_fail(&err) : CLI_OK;
+}
+
 static int run_revoke(const struct cli *c)
 {
+    struct pl_key k;
     struct pl_err err = {0};
-    char data[PATH_BYTES], time[PL_KEY_TIME];
+    char data[PATH_BYTES];
     int code = cli_data(c, data, sizeof data);
+    if (!code) code = find_key(data, c->words[0], &k);
+    if (!code) code = record(data, "keys.revoke", "intent", &k, NULL);
     if (code) return code;
-    now(time);
-    if (pl_keys_revoke(data, c->words[0], time, &err)) return cli_fail(&err);
+    if (revoke_named(data, &k, &err)) return fail_act(data, "keys.revoke", &k, &err);
+    code = record(data, "keys.revoke", "done", &k, NULL);
     if (pl_config_bool(c->options, "json"))
-        cli_print_json(json_pack("{s:s,s:s}", "name", c->words[0], "revoked", time));
+        cli_print_json(json_pack("{s:s,s:b}", "name", k.name, "revoked", 1));
     else
-        printf("key %s is revoked: no message under it is taken any more\n", c->words[0]);
-    return CLI_OK;
+        printf("key %s is revoked: no message under it is taken any more\n", k.name);
+    return code;
 }
 
 static const struct pl_option new_options[] = {

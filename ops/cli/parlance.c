@@ -29,6 +29,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_audit_list,
     &cli_audit_verify,
     &cli_top,
+    &cli_doctor,
     &cli_letters_list,
     &cli_letters_replay,
     &cli_backup_create,

@@ -1,41 +1,44 @@
-/* request.c - from options to chat.request. */
+/* request.c - from options to a question. */
 #include "ops/cli/cli.h"
+
+#include <stdio.h>
 
 enum { LIST_MAX = 16 };
 
-static int split_tools(const char *names, struct cli_lists *lists, struct pl_chat_request *q)
+static int split_tools(const char *names, struct cli_lists *lists, struct parlance_question *q)
 {
-    q->has_tools = names && *names;
     q->tools = lists->tools;
-    for (const char *p = names; p && *p;) {
-        size_t n = strcspn(p, ",");
-        if (q->tools_count == LIST_MAX) return cli_usage("at most %d tools", LIST_MAX);
-        lists->tools[q->tools_count++] = (struct pl_str){p, (uint32_t)n};
-        p += n + (p[n] == ',');
+    if (!names) return CLI_OK;
+    if (snprintf(lists->names, sizeof lists->names, "%s", names) >= (int)sizeof lists->names)
+        return cli_usage("the names of the tools are too long");
+    for (char *p = lists->names; *p;) {
+        char *end = p + strcspn(p, ",");
+        if (q->n_tools == LIST_MAX) return cli_usage("at most %d tools", LIST_MAX);
+        lists->tools[q->n_tools++] = p;
+        p = *end ? end + 1 : end;
+        *end = 0;
     }
     return CLI_OK;
 }
 
-static int take_stops(const struct pl_config *o, struct cli_lists *lists, struct pl_chat_request *q)
+static int take_stops(const struct pl_config *o, struct cli_lists *lists, struct parlance_question *q)
 {
     uint32_t n = pl_config_count(o, "stop");
     if (n > LIST_MAX) return cli_usage("at most %d --stop", LIST_MAX);
-    q->has_stop = n > 0;
     q->stop = lists->stops;
-    q->stop_count = n;
-    for (uint32_t i = 0; i < n; i++) lists->stops[i] = pl_str_of(pl_config_at(o, "stop", i));
+    q->n_stop = n;
+    for (uint32_t i = 0; i < n; i++) lists->stops[i] = pl_config_at(o, "stop", i);
     return CLI_OK;
 }
 
-int cli_request(const struct cli *c, const char *text, struct cli_lists *lists, struct pl_chat_request *q)
+int cli_request(const struct cli *c, const char *text, struct cli_lists *lists, struct parlance_question *q)
 {
     const struct pl_config *o = c->options;
-    const char *system = pl_config_str(o, "system");
-    pl_chat_request_type.init(q);
-    q->has_text = true;
-    q->text = pl_str_of(text);
-    q->has_system = system != NULL;
-    q->system = pl_str_of(system);
+    parlance_question_init(q, text);
+    q->session = pl_config_str(o, "session");
+    q->user = pl_config_str(o, "user");
+    q->system = pl_config_str(o, "system");
+    q->budget_ms = pl_config_u64(o, "budget-ms");
     q->max_tokens = (uint32_t)pl_config_u64(o, "max-tokens");
     q->temperature = pl_config_bool(o, "greedy") ? 0 : pl_config_f64(o, "temperature");
     q->top_p = pl_config_f64(o, "top-p");

@@ -9,22 +9,32 @@ struct sending {
     char last; /* byte that was printed */
 };
 
-static void on_accepted(const struct pl_chat_accepted *a, void *arg)
+static void show_accepted(const struct parlance_accepted *a)
 {
-    const struct sending *s = arg;
-    if (s->json && s->stream)
-        cli_print_record(&pl_chat_accepted_type, a, "\"type\":\"chat.accepted\",", NULL);
+    struct pl_chat_accepted record;
+    pl_chat_accepted_type.init(&record);
+    record.session = pl_str_of(a->session);
+    record.seed = a->seed;
+    record.credit = a->credit;
+    cli_print_record(&pl_chat_accepted_type, &record, "\"type\":\"chat.accepted\",", NULL);
+    fflush(stdout);
 }
 
-static void on_delta(const struct pl_chat_delta *d, void *arg)
+static void show_delta(struct sending *s, const struct parlance_delta *d)
 {
-    struct sending *s = arg;
+    struct pl_chat_delta record = {
+        .seq = d->seq,
+        .kind = d->kind == PARLANCE_ANSWER      ? PL_CHAT_DELTA_KIND_ANSWER
+                : d->kind == PARLANCE_REASONING ? PL_CHAT_DELTA_KIND_REASONING
+                                                : PL_CHAT_DELTA_KIND_TOOL,
+        .text = {d->text, (uint32_t)d->text_len},
+    };
     if (!s->stream) return;
     if (s->json)
-        cli_print_record(&pl_chat_delta_type, d, "\"type\":\"chat.delta\",", NULL);
-    else if (d->kind == PL_CHAT_DELTA_KIND_ANSWER && d->text.len > 0) {
-        fwrite(d->text.ptr, 1, d->text.len, stdout);
-        s->last = d->text.ptr[d->text.len - 1];
+        cli_print_record(&pl_chat_delta_type, &record, "\"type\":\"chat.delta\",", NULL);
+    else if (d->kind == PARLANCE_ANSWER && d->text_len > 0) {
+        fwrite(d->text, 1, d->text_len, stdout);
+        s->last = d->text[d->text_len - 1];
     }
     fflush(stdout);
 }
@@ -68,33 +78,59 @@ static int show(const struct sending *s, const struct pl_chat_done *d, const cha
     return tell_end(d);
 }
 
-static int send_one(const struct cli *c, struct pl_client *client, const struct pl_chat_request *q)
+/* Reads the answer to its end. */
+static int read_all(struct sending *s, struct parlance_stream *stream, struct parlance_error *e)
+{
+    struct parlance_delta d;
+    int rc = parlance_stream_await(stream, e);
+    if (rc) return rc;
+    const struct parlance_accepted *accepted = parlance_stream_accepted(stream);
+    if (accepted && s->json && s->stream) show_accepted(accepted);
+    for (;;) {
+        rc = parlance_stream_next(stream, &d, e);
+        if (rc > 0)
+            show_delta(s, &d);
+        else if (rc != PARLANCE_INTERRUPTED)
+            return rc;
+    }
+}
+
+static int show_end(const struct sending *s, const struct parlance_answer *a)
+{
+    struct pl_reply done;
+    struct pl_err err = {0};
+    int rc = pl_client_decode(a->frame, a->frame_len, &done, &err);
+    int code = rc ? cli_client_error(rc, &err) : show(s, PL_REPLY(&done, chat_done), a->id);
+    pl_reply_finish(&done);
+    return code;
+}
+
+static int send_one(const struct cli *c, struct pl_client *client, struct parlance_question *q)
 {
     struct sending s = {pl_config_bool(c->options, "json"), pl_config_bool(c->options, "stream"), '\n'};
-    struct pl_chat_watch watch = {.accepted = on_accepted, .delta = on_delta, .arg = &s};
-    struct pl_client_head head = {.id = pl_config_str(c->options, "id"),
-                                  .session = pl_config_str(c->options, "session"),
-                                  .user = pl_config_str(c->options, "user"),
-                                  .budget_ms = pl_config_u64(c->options, "budget-ms")};
-    char drawn[PL_CLIENT_ID_SIZE];
+    char drawn[PARLANCE_ID_SIZE];
+    struct parlance_stream *stream = NULL;
+    struct parlance_error e;
     struct pl_err err = {0};
-    struct pl_reply done;
     double timeout = pl_config_f64(c->options, "timeout");
-    pl_client_draw_id(drawn);
-    if (!head.id) head.id = drawn;
-    int rc = pl_client_chat(client, q, &head, &watch, timeout > 0 ? (int)(timeout * 1000) : -1, &done, &err);
+    parlance_draw_id(drawn);
+    q->id = pl_config_str(c->options, "id");
+    if (!q->id) q->id = drawn;
+    int rc = parlance_stream_open(pl_client_wire(client), q, timeout > 0 ? (int)(timeout * 1000) : -1,
+                                  &stream, &e);
+    if (!rc) rc = read_all(&s, stream, &e);
+    rc = pl_client_error(rc, &e, &err);
     if (rc == -PL_E_DEADLINE_EXCEEDED || rc == -PL_E_GONE)
-        fprintf(stderr, "parlance: the answer can be had with --id %s and the same question\n", head.id);
-    if (rc) return cli_client_error(rc, &err);
-    int code = show(&s, PL_REPLY(&done, chat_done), head.id);
-    pl_reply_finish(&done);
+        fprintf(stderr, "parlance: the answer can be had with --id %s and the same question\n", q->id);
+    int code = rc ? cli_client_error(rc, &err) : show_end(&s, parlance_stream_answer(stream));
+    parlance_stream_close(&stream);
     return code;
 }
 
 static int run(const struct cli *c)
 {
     struct cli_lists lists;
-    struct pl_chat_request q;
+    struct parlance_question q;
     struct pl_client *client = NULL;
     size_t len = 0;
     char *text = c->n_words == 1 ? strdup(c->words[0]) : cli_read("-", &len);

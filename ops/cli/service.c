@@ -1,6 +1,7 @@
 /* service.c - reaching the daemon. */
 #include "ops/cli/cli.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 #include "ops/daemon/options.h"
 
-enum { CALL_MS = 30000, PATH_BYTES = 1024 };
+enum { CALL_MS = 30000, PATH_BYTES = 1024, PAUSE_MS = 2, PAUSE_MAX_MS = 100 };
 
 int cli_data(const struct cli *c, char *out, size_t size)
 {
@@ -41,8 +42,9 @@ static int endpoint_of(const struct cli *c, bool admin, char *out, size_t size)
     }
     int rc = cli_data(c, data, sizeof data);
     if (rc) return rc;
-    snprintf(out, size, "ipc://%s/admin.sock", data);
-    if (!admin && !named && !somebody_listens(out + strlen("ipc://")))
+    bool standby = pl_config_bool(c->options, "standby");
+    snprintf(out, size, "ipc://%s/%s.sock", data, standby ? "standby" : "admin");
+    if (!standby && !admin && !named && !somebody_listens(out + strlen("ipc://")))
         snprintf(out, size, "tcp://127.0.0.1:5580");
     return CLI_OK;
 }
@@ -61,7 +63,7 @@ int cli_connect(const struct cli *c, bool admin, struct pl_client **out)
     struct pl_ping ping;
     int code = endpoint_of(c, admin, endpoint, sizeof endpoint);
     if (code) return code;
-    int rc = pl_client_create(endpoint, out, &err);
+    int rc = pl_client_create(&(struct pl_client_opts){.endpoint = endpoint}, out, &err);
     if (rc) return rc == -PL_E_INVALID ? cli_usage("%s", err.text) : cli_fail(&err);
     pl_ping_type.init(&ping);
     int wait_ms = (int)(pl_config_f64(c->options, "wait") * 1000);
@@ -90,7 +92,9 @@ static int show(const struct cli *c, const struct pl_pong *p)
         cli_print_record(&pl_pong_type, p, NULL, NULL);
     else
         printf("parlanced %.*s, model %.*s, %s\n", PL_STR_FMT(p->version), PL_STR_FMT(p->model),
-               p->ready ? "ready" : "loading");
+               p->has_role && p->ready ? "standby"
+               : p->ready              ? "ready"
+                                       : "loading");
     return p->ready ? CLI_OK : CLI_FAILED;
 }
 
@@ -118,18 +122,17 @@ static int ask_once(const struct cli *c, struct pl_client *client, uint64_t unti
     return code;
 }
 
-/* Asks until the model is loaded or the time is over; between two questions it listens, though nothing is to
- * come. */
+/* Asks until the model is loaded or the time is over: soon at first, then less and less often. */
 static int run_ping(const struct cli *c)
 {
     struct pl_client *client = NULL;
     uint64_t until_ms = now_ms() + (uint64_t)(pl_config_f64(c->options, "wait") * 1000);
+    int pause_ms = PAUSE_MS;
     int code = cli_connect(c, false, &client);
     for (bool over = code != CLI_OK; !over;) {
-        struct pl_reply none = {0};
         code = ask_once(c, client, until_ms, &over);
-        if (!over) pl_client_receive(client, NULL, 100, &none, NULL);
-        pl_reply_finish(&none);
+        if (!over) poll(NULL, 0, pause_ms);
+        pause_ms = 2 * pause_ms < PAUSE_MAX_MS ? 2 * pause_ms : PAUSE_MAX_MS;
     }
     pl_client_destroy(&client);
     return code;

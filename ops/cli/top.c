@@ -5,6 +5,7 @@
  * one message at a time costs the service anything: a millisecond each time. */
 #include <math.h>
 #include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -194,15 +195,12 @@ static int take_sample(struct pl_client *client, struct sample *s)
     return code;
 }
 
-/* It listens meanwhile, though nothing is to come: a signal ends that. */
-static void pause_for(struct pl_client *client, double seconds)
+/* A signal ends it. */
+static void pause_for(double seconds)
 {
     double until = now_s() + seconds;
-    for (double left = seconds; left > 0 && !interrupted; left = until - now_s()) {
-        struct pl_reply none = {0};
-        pl_client_receive(client, NULL, (int)(left * 1000) + 1, &none, NULL);
-        pl_reply_finish(&none);
-    }
+    for (double left = seconds; left > 0 && !interrupted; left = until - now_s())
+        poll(NULL, 0, (int)(left * 1000) + 1);
 }
 
 static int watch(const struct cli *c, struct pl_client *client, bool live)
@@ -214,7 +212,7 @@ static int watch(const struct cli *c, struct pl_client *client, bool live)
         pl_reply_finish(&before.reply);
         before = now;
         now = (struct sample){0};
-        pause_for(client, interval);
+        pause_for(interval);
         if (live && interrupted) break;
         code = take_sample(client, &now);
         if (code) break;

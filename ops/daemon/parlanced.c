@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include "ops/daemon/data_lock.h"
 #include "ops/daemon/service.h"
+#include "ops/daemon/standby.h"
 #include "ops/streams.h"
 #include "runtime/audit.h"
 #include "runtime/backup.h"
@@ -46,38 +46,16 @@ static int complain(const struct pl_err *err)
     return err->code == PL_E_INVALID || err->code == PL_E_FORBIDDEN ? 2 : 1;
 }
 
-/* mkdir -p; what is made is for this user alone. */
-static int make_dir(const char *path, struct pl_err *err)
-{
-    char part[PL_PATH_MAX + 64];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *p = part + 1;; p++) {
-        if (*p && *p != '/') continue;
-        char kept = *p;
-        *p = 0;
-        if (mkdir(part, 0700) && errno != EEXIST)
-            return pl_fail(err, PL_E_IO, "data", "cannot make %s: %s", part, strerror(errno));
-        *p = kept;
-        if (!kept) return 0;
-    }
-}
-
+/* A standby that takes over has the lock already. */
 static int take_lock(struct daemon *d, struct pl_err *err)
 {
-    char path[PL_PATH_MAX + 64];
-    int rc = make_dir(d->service.data, err);
-    if (rc) return rc;
-    struct stat st;
-    if (stat(d->service.data, &st) || st.st_uid != geteuid() || (st.st_mode & 077))
-        return pl_fail(err, PL_E_FORBIDDEN, "data",
-                       "%s has to be a directory of this user alone: chmod 700 it, or name another",
-                       d->service.data);
-    snprintf(path, sizeof path, "%s/lock", d->service.data);
-    d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (d->lock < 0) return pl_fail(err, PL_E_IO, "data", "cannot open %s: %s", path, strerror(errno));
-    if (flock(d->lock, LOCK_EX | LOCK_NB))
-        return pl_fail(err, PL_E_CONFLICT, "data", "another parlanced serves %s", d->service.data);
-    return 0;
+    int given = (int)pl_config_u64(d->config, "lock-fd");
+    int rc = 0;
+    if (given)
+        fcntl(d->lock = given, F_SETFD, FD_CLOEXEC);
+    else
+        rc = pl_data_lock_open(d->service.data, "lock", &d->lock, err);
+    return rc ? rc : pl_data_lock_take(d->lock, "another parlanced serves", d->service.data, err);
 }
 
 /* --- placement --- */
@@ -209,8 +187,10 @@ static void record(struct daemon *d, const char *act, const char *outcome, const
 
 static int serve(struct daemon *d, struct pl_err *err)
 {
+    bool after = pl_config_u64(d->config, "lock-fd") > 0; /* another service, as its standby */
     int rc = take_lock(d, err);
     if (!rc) rc = pl_backup_check_interrupted(d->service.data, err);
+    if (!rc) rc = pl_service_unlock(&d->service, "service", true, err);
     if (rc) return rc;
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
@@ -225,7 +205,7 @@ static int serve(struct daemon *d, struct pl_err *err)
     rc = pl_node_create(&o, &d->node, err);
     if (!rc) pl_loop_attach(d->loop, d->node);
     if (!rc) rc = open_hubs(d, err);
-    if (!rc) rc = pl_service_can_listen(&d->service, err);
+    if (!rc) rc = after ? pl_standby_wait_listen(&d->service, err) : pl_service_can_listen(&d->service, err);
     if (!rc) rc = place_all(d, err);
     if (!rc) rc = open_sockets(d, err);
     if (!rc) pl_loop_on_stop(d->loop, on_stop, d);
@@ -234,10 +214,20 @@ static int serve(struct daemon *d, struct pl_err *err)
     pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "serving",
                  "version=%s pid=%d ctx_size=%u kv_pages=%u listen=%s", PL_VERSION, (int)getpid(),
                  d->service.ctx_size, d->service.n_pages, d->service.listen);
-    record(d, "daemon.start", "done", PL_VERSION);
+    if (d->service.master.beside)
+        pl_log_write(&d->service.log, PL_LOG_INFO, "parlanced", "master_key_beside_data",
+                     "file=%s advice=\"keep it elsewhere: --master-key-file\"", d->service.master.file);
+    record(d, after ? "standby.takeover" : "daemon.start", "done", PL_VERSION);
     rc = pl_loop_run(d->loop, err);
     record(d, "daemon.stop", rc ? "failed" : "done", rc ? err->text : NULL);
     return rc;
+}
+
+static int be_standby(struct daemon *d, struct pl_err *err)
+{
+    int lock = -1, rc = pl_service_unlock(&d->service, "standby", false, err);
+    if (!rc) rc = pl_standby_run(&d->service, &lock, err);
+    return rc || lock < 0 ? rc : pl_standby_become(&d->service, d->argc, d->argv, lock, err);
 }
 
 static int be_child(struct daemon *d, const char *role, struct pl_err *err)
@@ -246,6 +236,8 @@ static int be_child(struct daemon *d, const char *role, struct pl_err *err)
     int rc = pl_child_limit(pl_config_u64(d->config, "memory"), err);
     if (rc) return rc;
     if (strcmp(role, "edge") == 0) pl_child_open_files();
+    rc = pl_service_unlock(&d->service, role, false, err);
+    if (rc) return rc;
     d->zmq = pl_zmq_create();
     if (!d->zmq) return pl_fail(err, PL_E_NO_MEMORY, NULL, "no ZeroMQ context");
     return pl_leaf_run(&d->service, d->zmq, role, link, pl_config_u64(d->config, "incarnation"), err);
@@ -310,7 +302,8 @@ int main(int argc, char **argv)
     if (rc) goto out;
     if (role) pl_child_begin((long)pl_config_u64(d->config, "parent"));
     rc = pl_service_init(&d->service, d->config, program, role ? role : "service", &err);
-    if (!rc) rc = role ? be_child(d, role, &err) : serve(d, &err);
+    bool standby = pl_config_bool(d->config, "standby") && pl_config_u64(d->config, "lock-fd") == 0;
+    if (!rc) rc = role ? be_child(d, role, &err) : standby ? be_standby(d, &err) : serve(d, &err);
 out:
     if (rc) rc = end_badly(d, rc, &err);
     pl_node_destroy(&d->node);

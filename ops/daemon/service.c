@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "actors/keys.h"
@@ -159,6 +161,30 @@ static int read_model(struct pl_service *s, const char *node, struct pl_err *err
     return rc;
 }
 
+static struct pl_tenant_rule rule_of(const struct pl_config *c, const char *tenant)
+{
+    const char *member = tenant ? tenant : "";
+    return (struct pl_tenant_rule){.tenant = tenant,
+                                   .rate = pl_config_f64_of(c, "tenant-rate", member),
+                                   .burst = (uint32_t)pl_config_u64_of(c, "tenant-burst", member),
+                                   .queue = (uint32_t)pl_config_u64_of(c, "tenant-queue", member),
+                                   .open = (uint32_t)pl_config_u64_of(c, "tenant-open", member),
+                                   .quota = pl_config_u64_of(c, "tenant-quota", member)};
+}
+
+/* The usual limits, and those of each tenant with a section of its own. */
+static int read_tenants(struct pl_service *s, struct pl_err *err)
+{
+    uint32_t n = 0;
+    while (pl_config_member(s->config, "tenant", n)) n++;
+    s->tenant_rules = calloc(n + 1, sizeof *s->tenant_rules);
+    if (!s->tenant_rules) return pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
+    for (uint32_t i = 0; i < n; i++)
+        s->tenant_rules[i] = rule_of(s->config, pl_config_member(s->config, "tenant", i));
+    s->tenants = (struct pl_tenant_rules){rule_of(s->config, NULL), s->tenant_rules, n};
+    return 0;
+}
+
 static void fill_options(struct pl_service *s)
 {
     const struct pl_config *c = s->config;
@@ -170,12 +196,14 @@ static void fill_options(struct pl_service *s)
     s->frontdoor = (struct pl_frontdoor_opts){.model = &s->text,
                                               .version = PL_VERSION,
                                               .max_message_bytes = MESSAGE_BYTES,
+                                              .tenants = &s->tenants,
                                               .outboxes_bytes = edge / 4,
                                               .unanswered_bytes = edge / 8};
     s->session = (struct pl_session_opts){.model = &s->text,
                                           .ctx_size = s->ctx_size,
                                           .max_seqs = seqs,
                                           .queue = queue,
+                                          .tenants = &s->tenants,
                                           .tool_hint = pl_config_str(c, "tool-hint")};
     s->batcher = (struct pl_batcher_opts){
         .max_seqs = seqs, .queue = queue, .ctx_size = s->ctx_size, .prefill_chunk = chunk, .vocab = s->vocab};
@@ -190,6 +218,8 @@ static void fill_options(struct pl_service *s)
     s->tools = (struct pl_tools_opts){.names = s->tool_list};
     s->feedback = (struct pl_feedback_opts){.threshold = (uint32_t)pl_config_u64(c, "feedback-threshold")};
     s->store = (struct pl_store_opts){.path = s->store_path,
+                                      .master = &s->master,
+                                      .vault = s->vault_path,
                                       .families = pl_families,
                                       .reserve_bytes = pl_config_u64(c, "store-reserve") * 1024 * 1024,
                                       .data = s->data};
@@ -230,9 +260,11 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     snprintf(s->program, sizeof s->program, "%s", program);
     int rc = pl_data_path(c, s->data, sizeof s->data, err);
     int n = snprintf(s->store_path, sizeof s->store_path, "%.1000s/store", s->data);
+    snprintf(s->vault_path, sizeof s->vault_path, "%.1000s/vault", s->data);
     if (!rc && n >= 1000)
         rc = pl_fail(err, PL_E_TOO_LARGE, "data", "the path of the data directory is too long");
     if (!rc) rc = read_tools(s, err);
+    if (!rc) rc = read_tenants(s, err);
     if (!rc && needs_text(node)) rc = read_model(s, node, err);
     if (!needs_text(node)) take_model_name(s);
     snprintf(s->listen, sizeof s->listen, "%s", pl_config_str(c, "listen"));
@@ -240,10 +272,53 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     return rc;
 }
 
+static bool needs_key(const char *node)
+{
+    static const char *const nodes[] = {"service", "standby", "store", "session", "feedback"};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (strcmp(nodes[i], node) == 0) return true;
+    return false;
+}
+
+/* A core file or a debugger's view would hold every key and every dialogue. Sanitizers have to trace
+ * themselves. */
+static void keep_out_of_cores(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+int pl_service_unlock(struct pl_service *s, const char *node, bool first, struct pl_err *err)
+{
+    char current[PL_PATH_MAX + 16];
+    struct pl_vault *v = NULL;
+    const struct pl_master_source from = {.file = pl_config_str(s->config, "master-key-file"),
+                                          .command = pl_config_str(s->config, "master-key-command"),
+                                          .data = s->data};
+    keep_out_of_cores();
+    if (!needs_key(node)) return unsetenv(PL_MASTER_ENV);
+    snprintf(current, sizeof current, "%s/CURRENT", s->store_path);
+    bool fresh = first && access(current, F_OK) != 0 && access(s->vault_path, F_OK) != 0;
+    int rc = pl_master_find(&s->master, &from, fresh, err);
+    if (!rc)
+        rc = pl_master_open(&s->master, s->vault_path,
+                            fresh   ? PL_VAULT_CREATE
+                            : first ? PL_VAULT_EXISTING
+                                    : PL_VAULT_READ_ONLY,
+                            &v, err);
+    if (!rc) memcpy(s->row_key, pl_vault_row_key(v), sizeof s->row_key);
+    pl_vault_close(&v);
+    return rc;
+}
+
 void pl_service_finish(struct pl_service *s)
 {
+    pl_master_clear(&s->master);
     pl_template_destroy(&s->chat_template);
     pl_vocab_destroy(&s->vocab);
+    free(s->tenant_rules);
 }
 
 int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err)
@@ -281,21 +356,32 @@ static void admin_endpoint(const struct pl_service *s, char out[PL_PATH_MAX + 64
     snprintf(out, PL_PATH_MAX + 64, "ipc://%s/admin.sock", s->data);
 }
 
+static struct pl_listen_opts listen_opts(const struct pl_service *s, uint32_t number, const char *endpoint)
+{
+    return (struct pl_listen_opts){.listener = number,
+                                   .endpoint = endpoint,
+                                   .max_bytes = FRAME_BYTES,
+                                   .data = s->data,
+                                   .require_keys = pl_config_bool(s->config, "require-keys")};
+}
+
 int pl_service_can_listen(struct pl_service *s, struct pl_err *err)
 {
     char admin[PL_PATH_MAX + 64], actual[sizeof s->listen];
     admin_endpoint(s, admin);
-    int rc = of_option(pl_listen_probe(s->listen, actual, sizeof actual, err), "listen", err);
+    struct pl_listen_opts clients = listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
+    struct pl_listen_opts operators = listen_opts(s, PL_LISTENER_ADMIN, admin);
+    int rc = of_option(pl_listen_probe(&clients, actual, sizeof actual, err), "listen", err);
     if (!rc) strcpy(s->listen, actual);
-    return rc ? rc : of_option(pl_listen_probe(admin, NULL, 0, err), "data", err);
+    return rc ? rc : of_option(pl_listen_probe(&operators, NULL, 0, err), "data", err);
 }
 
 int pl_service_listen(struct pl_service *s, struct pl_loop *l, struct pl_node *n, struct pl_err *err)
 {
     char admin[PL_PATH_MAX + 64];
     admin_endpoint(s, admin);
-    struct pl_listen_opts clients = {PL_LISTENER_CLIENTS, s->listen, FRAME_BYTES};
-    struct pl_listen_opts operators = {PL_LISTENER_ADMIN, admin, FRAME_BYTES};
+    struct pl_listen_opts clients = listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
+    struct pl_listen_opts operators = listen_opts(s, PL_LISTENER_ADMIN, admin);
     int rc = of_option(pl_loop_listen(l, &clients, err), "listen", err);
     if (!rc) rc = of_option(pl_loop_listen(l, &operators, err), "data", err);
     if (!rc) rc = pl_node_listener(n, PL_LISTENER_CLIENTS, "frontdoor", err);

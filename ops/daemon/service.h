@@ -4,6 +4,7 @@
 #define PL_OPS_DAEMON_SERVICE_H
 
 #include "actors/actors.h"
+#include "actors/tenant_limits.h"
 #include "ops/daemon/options.h"
 #include "runtime/loop.h"
 #include "runtime/node.h"
@@ -26,6 +27,11 @@ struct pl_service {
     struct pl_model_text text;
     uint32_t ctx_size, n_pages;
     struct pl_log log;
+    struct pl_master master;
+    uint8_t row_key[PL_KEY_BYTES];
+    char vault_path[PL_PATH_MAX];
+    struct pl_tenant_rules tenants;
+    struct pl_tenant_rule *tenant_rules; /* of those with a section in the file */
 
     struct pl_frontdoor_opts frontdoor;
     struct pl_session_opts session;
@@ -41,6 +47,11 @@ struct pl_service {
 int pl_service_init(struct pl_service *s, const struct pl_config *c, const char *program, const char *node,
                     struct pl_err *err);
 void pl_service_finish(struct pl_service *s);
+
+/* Finds the master key and opens the vault for a moment: a wrong key ends the start with its sentence, and the key of
+ * the rows' names is known to the actors. FIRST: in the service, which holds DATA's lock and makes what is missing.
+ * NODE needs no key (executor, tools): nothing is read, and the key leaves its environment. */
+int pl_service_unlock(struct pl_service *s, const char *node, bool first, struct pl_err *err);
 
 /* The actors that can live away from the service's loop, with their placement option. */
 struct pl_movable {

@@ -26,7 +26,7 @@ static const struct pl_field fields_session_row[] = {
 };
 const struct pl_shape pl__session_row_shape = {
     fields_session_row, 6, sizeof(struct pl_session_row),
-    offsetof(struct pl_session_row, unknown), offsetof(struct pl_session_row, unknown_count),
+    offsetof(struct pl_session_row, unknown), offsetof(struct pl_session_row, unknown_count), 0,
 };
 TYPE(session_row, "session_row", PL_T_SESSION_ROW, PL_EDGE_NONE)
 
@@ -50,7 +50,7 @@ static const struct pl_field fields_turn_row[] = {
 };
 const struct pl_shape pl__turn_row_shape = {
     fields_turn_row, 15, sizeof(struct pl_turn_row),
-    offsetof(struct pl_turn_row, unknown), offsetof(struct pl_turn_row, unknown_count),
+    offsetof(struct pl_turn_row, unknown), offsetof(struct pl_turn_row, unknown_count), 0,
 };
 TYPE(turn_row, "turn_row", PL_T_TURN_ROW, PL_EDGE_NONE)
 
@@ -61,7 +61,7 @@ static const struct pl_field fields_sessions_list[] = {
 };
 static const struct pl_shape pl__sessions_list_shape = {
     fields_sessions_list, 2, sizeof(struct pl_sessions_list),
-    offsetof(struct pl_sessions_list, unknown), offsetof(struct pl_sessions_list, unknown_count),
+    offsetof(struct pl_sessions_list, unknown), offsetof(struct pl_sessions_list, unknown_count), 1,
 };
 TYPE(sessions_list, "sessions.list", PL_T_SESSIONS_LIST, PL_EDGE_ADMIN)
 
@@ -72,7 +72,7 @@ static const struct pl_field fields_sessions_listed[] = {
 };
 static const struct pl_shape pl__sessions_listed_shape = {
     fields_sessions_listed, 2, sizeof(struct pl_sessions_listed),
-    offsetof(struct pl_sessions_listed, unknown), offsetof(struct pl_sessions_listed, unknown_count),
+    offsetof(struct pl_sessions_listed, unknown), offsetof(struct pl_sessions_listed, unknown_count), 0,
 };
 TYPE(sessions_listed, "sessions.listed", PL_T_SESSIONS_LISTED, PL_EDGE_OUT)
 
@@ -83,7 +83,7 @@ static const struct pl_field fields_sessions_show[] = {
 };
 static const struct pl_shape pl__sessions_show_shape = {
     fields_sessions_show, 2, sizeof(struct pl_sessions_show),
-    offsetof(struct pl_sessions_show, unknown), offsetof(struct pl_sessions_show, unknown_count),
+    offsetof(struct pl_sessions_show, unknown), offsetof(struct pl_sessions_show, unknown_count), 1,
 };
 TYPE(sessions_show, "sessions.show", PL_T_SESSIONS_SHOW, PL_EDGE_ADMIN)
 
@@ -94,14 +94,14 @@ static const struct pl_field fields_sessions_shown[] = {
 };
 static const struct pl_shape pl__sessions_shown_shape = {
     fields_sessions_shown, 2, sizeof(struct pl_sessions_shown),
-    offsetof(struct pl_sessions_shown, unknown), offsetof(struct pl_sessions_shown, unknown_count),
+    offsetof(struct pl_sessions_shown, unknown), offsetof(struct pl_sessions_shown, unknown_count), 0,
 };
 TYPE(sessions_shown, "sessions.shown", PL_T_SESSIONS_SHOWN, PL_EDGE_OUT)
 
 /* sessions.delete */
 static const struct pl_shape pl__sessions_delete_shape = {
     NULL, 0, sizeof(struct pl_sessions_delete),
-    offsetof(struct pl_sessions_delete, unknown), offsetof(struct pl_sessions_delete, unknown_count),
+    offsetof(struct pl_sessions_delete, unknown), offsetof(struct pl_sessions_delete, unknown_count), 0,
 };
 TYPE(sessions_delete, "sessions.delete", PL_T_SESSIONS_DELETE, PL_EDGE_ADMIN)
 
@@ -111,7 +111,7 @@ static const struct pl_field fields_sessions_deleted[] = {
 };
 static const struct pl_shape pl__sessions_deleted_shape = {
     fields_sessions_deleted, 1, sizeof(struct pl_sessions_deleted),
-    offsetof(struct pl_sessions_deleted, unknown), offsetof(struct pl_sessions_deleted, unknown_count),
+    offsetof(struct pl_sessions_deleted, unknown), offsetof(struct pl_sessions_deleted, unknown_count), 0,
 };
 TYPE(sessions_deleted, "sessions.deleted", PL_T_SESSIONS_DELETED, PL_EDGE_OUT)
 
@@ -130,7 +130,7 @@ static const struct pl_field fields_feedback_row[] = {
 };
 const struct pl_shape pl__feedback_row_shape = {
     fields_feedback_row, 10, sizeof(struct pl_feedback_row),
-    offsetof(struct pl_feedback_row, unknown), offsetof(struct pl_feedback_row, unknown_count),
+    offsetof(struct pl_feedback_row, unknown), offsetof(struct pl_feedback_row, unknown_count), 0,
 };
 TYPE(feedback_row, "feedback_row", PL_T_FEEDBACK_ROW, PL_EDGE_NONE)
 
@@ -141,7 +141,7 @@ static const struct pl_field fields_feedback_list[] = {
 };
 static const struct pl_shape pl__feedback_list_shape = {
     fields_feedback_list, 2, sizeof(struct pl_feedback_list),
-    offsetof(struct pl_feedback_list, unknown), offsetof(struct pl_feedback_list, unknown_count),
+    offsetof(struct pl_feedback_list, unknown), offsetof(struct pl_feedback_list, unknown_count), 1,
 };
 TYPE(feedback_list, "feedback.list", PL_T_FEEDBACK_LIST, PL_EDGE_ADMIN)
 
@@ -152,14 +152,14 @@ static const struct pl_field fields_feedback_listed[] = {
 };
 static const struct pl_shape pl__feedback_listed_shape = {
     fields_feedback_listed, 2, sizeof(struct pl_feedback_listed),
-    offsetof(struct pl_feedback_listed, unknown), offsetof(struct pl_feedback_listed, unknown_count),
+    offsetof(struct pl_feedback_listed, unknown), offsetof(struct pl_feedback_listed, unknown_count), 0,
 };
 TYPE(feedback_listed, "feedback.listed", PL_T_FEEDBACK_LISTED, PL_EDGE_OUT)
 
 /* feedback.stats */
 static const struct pl_shape pl__feedback_stats_shape = {
     NULL, 0, sizeof(struct pl_feedback_stats),
-    offsetof(struct pl_feedback_stats, unknown), offsetof(struct pl_feedback_stats, unknown_count),
+    offsetof(struct pl_feedback_stats, unknown), offsetof(struct pl_feedback_stats, unknown_count), 0,
 };
 TYPE(feedback_stats, "feedback.stats", PL_T_FEEDBACK_STATS, PL_EDGE_ADMIN)
 
@@ -174,7 +174,7 @@ static const struct pl_field fields_feedback_counted[] = {
 };
 static const struct pl_shape pl__feedback_counted_shape = {
     fields_feedback_counted, 6, sizeof(struct pl_feedback_counted),
-    offsetof(struct pl_feedback_counted, unknown), offsetof(struct pl_feedback_counted, unknown_count),
+    offsetof(struct pl_feedback_counted, unknown), offsetof(struct pl_feedback_counted, unknown_count), 0,
 };
 TYPE(feedback_counted, "feedback.counted", PL_T_FEEDBACK_COUNTED, PL_EDGE_OUT)
 
@@ -184,14 +184,14 @@ static const struct pl_field fields_retrain_request[] = {
 };
 static const struct pl_shape pl__retrain_request_shape = {
     fields_retrain_request, 1, sizeof(struct pl_retrain_request),
-    offsetof(struct pl_retrain_request, unknown), offsetof(struct pl_retrain_request, unknown_count),
+    offsetof(struct pl_retrain_request, unknown), offsetof(struct pl_retrain_request, unknown_count), 0,
 };
 TYPE(retrain_request, "retrain.request", PL_T_RETRAIN_REQUEST, PL_EDGE_ADMIN)
 
 /* retrain.status */
 static const struct pl_shape pl__retrain_status_shape = {
     NULL, 0, sizeof(struct pl_retrain_status),
-    offsetof(struct pl_retrain_status, unknown), offsetof(struct pl_retrain_status, unknown_count),
+    offsetof(struct pl_retrain_status, unknown), offsetof(struct pl_retrain_status, unknown_count), 0,
 };
 TYPE(retrain_status, "retrain.status", PL_T_RETRAIN_STATUS, PL_EDGE_ADMIN)
 
@@ -205,7 +205,7 @@ static const struct pl_field fields_retrain_state[] = {
 };
 static const struct pl_shape pl__retrain_state_shape = {
     fields_retrain_state, 5, sizeof(struct pl_retrain_state),
-    offsetof(struct pl_retrain_state, unknown), offsetof(struct pl_retrain_state, unknown_count),
+    offsetof(struct pl_retrain_state, unknown), offsetof(struct pl_retrain_state, unknown_count), 0,
 };
 TYPE(retrain_state, "retrain.state", PL_T_RETRAIN_STATE, PL_EDGE_OUT)
 
@@ -226,7 +226,7 @@ static const struct pl_field fields_node_row[] = {
 };
 const struct pl_shape pl__node_row_shape = {
     fields_node_row, 12, sizeof(struct pl_node_row),
-    offsetof(struct pl_node_row, unknown), offsetof(struct pl_node_row, unknown_count),
+    offsetof(struct pl_node_row, unknown), offsetof(struct pl_node_row, unknown_count), 0,
 };
 TYPE(node_row, "node_row", PL_T_NODE_ROW, PL_EDGE_NONE)
 
@@ -260,7 +260,7 @@ static const struct pl_field fields_actor_row[] = {
 };
 const struct pl_shape pl__actor_row_shape = {
     fields_actor_row, 19, sizeof(struct pl_actor_row),
-    offsetof(struct pl_actor_row, unknown), offsetof(struct pl_actor_row, unknown_count),
+    offsetof(struct pl_actor_row, unknown), offsetof(struct pl_actor_row, unknown_count), 0,
 };
 TYPE(actor_row, "actor_row", PL_T_ACTOR_ROW, PL_EDGE_NONE)
 
@@ -283,14 +283,14 @@ static const struct pl_field fields_figure_row[] = {
 };
 const struct pl_shape pl__figure_row_shape = {
     fields_figure_row, 8, sizeof(struct pl_figure_row),
-    offsetof(struct pl_figure_row, unknown), offsetof(struct pl_figure_row, unknown_count),
+    offsetof(struct pl_figure_row, unknown), offsetof(struct pl_figure_row, unknown_count), 0,
 };
 TYPE(figure_row, "figure_row", PL_T_FIGURE_ROW, PL_EDGE_NONE)
 
 /* node.top */
 static const struct pl_shape pl__node_top_shape = {
     NULL, 0, sizeof(struct pl_node_top),
-    offsetof(struct pl_node_top, unknown), offsetof(struct pl_node_top, unknown_count),
+    offsetof(struct pl_node_top, unknown), offsetof(struct pl_node_top, unknown_count), 0,
 };
 TYPE(node_top, "node.top", PL_T_NODE_TOP, PL_EDGE_ADMIN)
 
@@ -303,7 +303,7 @@ static const struct pl_field fields_node_state[] = {
 };
 static const struct pl_shape pl__node_state_shape = {
     fields_node_state, 4, sizeof(struct pl_node_state),
-    offsetof(struct pl_node_state, unknown), offsetof(struct pl_node_state, unknown_count),
+    offsetof(struct pl_node_state, unknown), offsetof(struct pl_node_state, unknown_count), 0,
 };
 TYPE(node_state, "node.state", PL_T_NODE_STATE, PL_EDGE_OUT)
 
@@ -322,14 +322,14 @@ static const struct pl_field fields_letter_row[] = {
 };
 const struct pl_shape pl__letter_row_shape = {
     fields_letter_row, 10, sizeof(struct pl_letter_row),
-    offsetof(struct pl_letter_row, unknown), offsetof(struct pl_letter_row, unknown_count),
+    offsetof(struct pl_letter_row, unknown), offsetof(struct pl_letter_row, unknown_count), 0,
 };
 TYPE(letter_row, "letter_row", PL_T_LETTER_ROW, PL_EDGE_NONE)
 
 /* letters.list */
 static const struct pl_shape pl__letters_list_shape = {
     NULL, 0, sizeof(struct pl_letters_list),
-    offsetof(struct pl_letters_list, unknown), offsetof(struct pl_letters_list, unknown_count),
+    offsetof(struct pl_letters_list, unknown), offsetof(struct pl_letters_list, unknown_count), 0,
 };
 TYPE(letters_list, "letters.list", PL_T_LETTERS_LIST, PL_EDGE_ADMIN)
 
@@ -340,7 +340,7 @@ static const struct pl_field fields_letters_listed[] = {
 };
 static const struct pl_shape pl__letters_listed_shape = {
     fields_letters_listed, 2, sizeof(struct pl_letters_listed),
-    offsetof(struct pl_letters_listed, unknown), offsetof(struct pl_letters_listed, unknown_count),
+    offsetof(struct pl_letters_listed, unknown), offsetof(struct pl_letters_listed, unknown_count), 0,
 };
 TYPE(letters_listed, "letters.listed", PL_T_LETTERS_LISTED, PL_EDGE_OUT)
 
@@ -350,7 +350,7 @@ static const struct pl_field fields_letters_replay[] = {
 };
 static const struct pl_shape pl__letters_replay_shape = {
     fields_letters_replay, 1, sizeof(struct pl_letters_replay),
-    offsetof(struct pl_letters_replay, unknown), offsetof(struct pl_letters_replay, unknown_count),
+    offsetof(struct pl_letters_replay, unknown), offsetof(struct pl_letters_replay, unknown_count), 0,
 };
 TYPE(letters_replay, "letters.replay", PL_T_LETTERS_REPLAY, PL_EDGE_ADMIN)
 
@@ -361,7 +361,7 @@ static const struct pl_field fields_letters_replayed[] = {
 };
 static const struct pl_shape pl__letters_replayed_shape = {
     fields_letters_replayed, 2, sizeof(struct pl_letters_replayed),
-    offsetof(struct pl_letters_replayed, unknown), offsetof(struct pl_letters_replayed, unknown_count),
+    offsetof(struct pl_letters_replayed, unknown), offsetof(struct pl_letters_replayed, unknown_count), 0,
 };
 TYPE(letters_replayed, "letters.replayed", PL_T_LETTERS_REPLAYED, PL_EDGE_OUT)
 
@@ -372,7 +372,7 @@ static const struct pl_field fields_backup_create[] = {
 };
 static const struct pl_shape pl__backup_create_shape = {
     fields_backup_create, 2, sizeof(struct pl_backup_create),
-    offsetof(struct pl_backup_create, unknown), offsetof(struct pl_backup_create, unknown_count),
+    offsetof(struct pl_backup_create, unknown), offsetof(struct pl_backup_create, unknown_count), 0,
 };
 TYPE(backup_create, "backup.create", PL_T_BACKUP_CREATE, PL_EDGE_ADMIN)
 
@@ -384,6 +384,6 @@ static const struct pl_field fields_backup_created[] = {
 };
 static const struct pl_shape pl__backup_created_shape = {
     fields_backup_created, 3, sizeof(struct pl_backup_created),
-    offsetof(struct pl_backup_created, unknown), offsetof(struct pl_backup_created, unknown_count),
+    offsetof(struct pl_backup_created, unknown), offsetof(struct pl_backup_created, unknown_count), 0,
 };
 TYPE(backup_created, "backup.created", PL_T_BACKUP_CREATED, PL_EDGE_OUT)

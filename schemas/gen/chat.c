@@ -28,7 +28,7 @@ static const struct pl_field fields_chat_message_part[] = {
 };
 const struct pl_shape pl__chat_message_part_shape = {
     fields_chat_message_part, 2, sizeof(struct pl_chat_message_part),
-    offsetof(struct pl_chat_message_part, unknown), offsetof(struct pl_chat_message_part, unknown_count),
+    offsetof(struct pl_chat_message_part, unknown), offsetof(struct pl_chat_message_part, unknown_count), 0,
 };
 TYPE(chat_message_part, "message", PL_T_CHAT_MESSAGE_PART, PL_EDGE_NONE)
 
@@ -40,7 +40,7 @@ static const struct pl_field fields_usage[] = {
 };
 const struct pl_shape pl__usage_shape = {
     fields_usage, 3, sizeof(struct pl_usage),
-    offsetof(struct pl_usage, unknown), offsetof(struct pl_usage, unknown_count),
+    offsetof(struct pl_usage, unknown), offsetof(struct pl_usage, unknown_count), 0,
 };
 TYPE(usage, "usage", PL_T_USAGE, PL_EDGE_NONE)
 
@@ -64,7 +64,7 @@ static const struct pl_field fields_chat_request[] = {
 };
 static const struct pl_shape pl__chat_request_shape = {
     fields_chat_request, 15, sizeof(struct pl_chat_request),
-    offsetof(struct pl_chat_request, unknown), offsetof(struct pl_chat_request, unknown_count),
+    offsetof(struct pl_chat_request, unknown), offsetof(struct pl_chat_request, unknown_count), 10,
 };
 TYPE(chat_request, "chat.request", PL_T_CHAT_REQUEST, PL_EDGE_IN)
 
@@ -76,7 +76,7 @@ static const struct pl_field fields_chat_accepted[] = {
 };
 static const struct pl_shape pl__chat_accepted_shape = {
     fields_chat_accepted, 3, sizeof(struct pl_chat_accepted),
-    offsetof(struct pl_chat_accepted, unknown), offsetof(struct pl_chat_accepted, unknown_count),
+    offsetof(struct pl_chat_accepted, unknown), offsetof(struct pl_chat_accepted, unknown_count), 0,
 };
 TYPE(chat_accepted, "chat.accepted", PL_T_CHAT_ACCEPTED, PL_EDGE_OUT)
 
@@ -94,7 +94,7 @@ static const struct pl_field fields_chat_delta[] = {
 };
 static const struct pl_shape pl__chat_delta_shape = {
     fields_chat_delta, 3, sizeof(struct pl_chat_delta),
-    offsetof(struct pl_chat_delta, unknown), offsetof(struct pl_chat_delta, unknown_count),
+    offsetof(struct pl_chat_delta, unknown), offsetof(struct pl_chat_delta, unknown_count), 0,
 };
 TYPE(chat_delta, "chat.delta", PL_T_CHAT_DELTA, PL_EDGE_OUT)
 
@@ -107,7 +107,7 @@ static const struct pl_field fields_tool_record[] = {
 };
 const struct pl_shape pl__tool_record_shape = {
     fields_tool_record, 4, sizeof(struct pl_tool_record),
-    offsetof(struct pl_tool_record, unknown), offsetof(struct pl_tool_record, unknown_count),
+    offsetof(struct pl_tool_record, unknown), offsetof(struct pl_tool_record, unknown_count), 0,
 };
 TYPE(tool_record, "tool_record", PL_T_TOOL_RECORD, PL_EDGE_NONE)
 
@@ -135,7 +135,7 @@ static const struct pl_field fields_chat_done[] = {
 };
 static const struct pl_shape pl__chat_done_shape = {
     fields_chat_done, 13, sizeof(struct pl_chat_done),
-    offsetof(struct pl_chat_done, unknown), offsetof(struct pl_chat_done, unknown_count),
+    offsetof(struct pl_chat_done, unknown), offsetof(struct pl_chat_done, unknown_count), 0,
 };
 TYPE(chat_done, "chat.done", PL_T_CHAT_DONE, PL_EDGE_OUT)
 
@@ -148,14 +148,14 @@ static const struct pl_field fields_chat_error[] = {
 };
 static const struct pl_shape pl__chat_error_shape = {
     fields_chat_error, 4, sizeof(struct pl_chat_error),
-    offsetof(struct pl_chat_error, unknown), offsetof(struct pl_chat_error, unknown_count),
+    offsetof(struct pl_chat_error, unknown), offsetof(struct pl_chat_error, unknown_count), 0,
 };
 TYPE(chat_error, "chat.error", PL_T_CHAT_ERROR, PL_EDGE_OUT)
 
 /* chat.cancel */
 static const struct pl_shape pl__chat_cancel_shape = {
     NULL, 0, sizeof(struct pl_chat_cancel),
-    offsetof(struct pl_chat_cancel, unknown), offsetof(struct pl_chat_cancel, unknown_count),
+    offsetof(struct pl_chat_cancel, unknown), offsetof(struct pl_chat_cancel, unknown_count), 0,
 };
 TYPE(chat_cancel, "chat.cancel", PL_T_CHAT_CANCEL, PL_EDGE_IN)
 
@@ -165,14 +165,14 @@ static const struct pl_field fields_chat_resume[] = {
 };
 static const struct pl_shape pl__chat_resume_shape = {
     fields_chat_resume, 1, sizeof(struct pl_chat_resume),
-    offsetof(struct pl_chat_resume, unknown), offsetof(struct pl_chat_resume, unknown_count),
+    offsetof(struct pl_chat_resume, unknown), offsetof(struct pl_chat_resume, unknown_count), 0,
 };
 TYPE(chat_resume, "chat.resume", PL_T_CHAT_RESUME, PL_EDGE_IN)
 
 /* ping */
 static const struct pl_shape pl__ping_shape = {
     NULL, 0, sizeof(struct pl_ping),
-    offsetof(struct pl_ping, unknown), offsetof(struct pl_ping, unknown_count),
+    offsetof(struct pl_ping, unknown), offsetof(struct pl_ping, unknown_count), 0,
 };
 TYPE(ping, "ping", PL_T_PING, PL_EDGE_IN)
 
@@ -183,10 +183,11 @@ static const struct pl_field fields_pong[] = {
     {.name = "model_digest", .name_len = 12, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_pong, model_digest), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
     {.name = "ready", .name_len = 5, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_pong, ready)},
     {.name = "credit", .name_len = 6, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_pong, credit), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+    {.name = "role", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_pong, role), .has_at = offsetof(struct pl_pong, has_role), .min = {.u = 0ULL}, .max = {.u = 16ULL}},
 };
 static const struct pl_shape pl__pong_shape = {
-    fields_pong, 5, sizeof(struct pl_pong),
-    offsetof(struct pl_pong, unknown), offsetof(struct pl_pong, unknown_count),
+    fields_pong, 6, sizeof(struct pl_pong),
+    offsetof(struct pl_pong, unknown), offsetof(struct pl_pong, unknown_count), 0,
 };
 TYPE(pong, "pong", PL_T_PONG, PL_EDGE_OUT)
 
@@ -199,7 +200,7 @@ static const struct pl_field fields_feedback_add[] = {
 };
 static const struct pl_shape pl__feedback_add_shape = {
     fields_feedback_add, 4, sizeof(struct pl_feedback_add),
-    offsetof(struct pl_feedback_add, unknown), offsetof(struct pl_feedback_add, unknown_count),
+    offsetof(struct pl_feedback_add, unknown), offsetof(struct pl_feedback_add, unknown_count), 0,
 };
 TYPE(feedback_add, "feedback.add", PL_T_FEEDBACK_ADD, PL_EDGE_IN)
 
@@ -212,6 +213,6 @@ static const struct pl_field fields_feedback_stored[] = {
 };
 static const struct pl_shape pl__feedback_stored_shape = {
     fields_feedback_stored, 4, sizeof(struct pl_feedback_stored),
-    offsetof(struct pl_feedback_stored, unknown), offsetof(struct pl_feedback_stored, unknown_count),
+    offsetof(struct pl_feedback_stored, unknown), offsetof(struct pl_feedback_stored, unknown_count), 0,
 };
 TYPE(feedback_stored, "feedback.stored", PL_T_FEEDBACK_STORED, PL_EDGE_OUT)

@@ -162,6 +162,8 @@ struct pl_pong {
     struct pl_str model_digest; /* Of the model; at most 64 bytes */
     bool ready; /* The model is loaded */
     uint32_t credit; /* Requests that may be sent now; in requests */
+    bool has_role;
+    struct pl_str role; /* standby: it only reads, until it takes over. Absent: the service itself; at most 16 bytes */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

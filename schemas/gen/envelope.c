@@ -34,6 +34,6 @@ static const struct pl_field fields_envelope[] = {
 };
 static const struct pl_shape pl__envelope_shape = {
     fields_envelope, 14, sizeof(struct pl_envelope),
-    offsetof(struct pl_envelope, unknown), offsetof(struct pl_envelope, unknown_count),
+    offsetof(struct pl_envelope, unknown), offsetof(struct pl_envelope, unknown_count), 1,
 };
 TYPE(envelope, "envelope", PL_T_ENVELOPE, PL_EDGE_NONE)

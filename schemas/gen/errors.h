@@ -28,6 +28,7 @@ enum pl_error {
     PL_E_MODEL_UNSUPPORTED = 22,
     PL_E_INTERNAL = 23,
     PL_E_STORAGE_FULL = 24,
+    PL_E_QUOTA_EXCEEDED = 25,
 };
 
 #define PL_ERRORS(X) \
@@ -54,6 +55,7 @@ enum pl_error {
     X(AGAIN, again, 21, 503, "would block") \
     X(MODEL_UNSUPPORTED, model_unsupported, 22, 400, "this model file cannot be served") \
     X(INTERNAL, internal, 23, 500, "an error of Parlance itself") \
-    X(STORAGE_FULL, storage_full, 24, 507, "there is no room on the disk")
+    X(STORAGE_FULL, storage_full, 24, 507, "there is no room on the disk") \
+    X(QUOTA_EXCEEDED, quota_exceeded, 25, 429, "the tenant's tokens of this day are used up")
 
 #endif

@@ -32,7 +32,7 @@ static const struct pl_field fields_gen_submit[] = {
 };
 static const struct pl_shape pl__gen_submit_shape = {
     fields_gen_submit, 12, sizeof(struct pl_gen_submit),
-    offsetof(struct pl_gen_submit, unknown), offsetof(struct pl_gen_submit, unknown_count),
+    offsetof(struct pl_gen_submit, unknown), offsetof(struct pl_gen_submit, unknown_count), 8,
 };
 TYPE(gen_submit, "gen.submit", PL_T_GEN_SUBMIT, PL_EDGE_NONE)
 
@@ -45,7 +45,7 @@ static const struct pl_field fields_gen_tokens[] = {
 };
 static const struct pl_shape pl__gen_tokens_shape = {
     fields_gen_tokens, 4, sizeof(struct pl_gen_tokens),
-    offsetof(struct pl_gen_tokens, unknown), offsetof(struct pl_gen_tokens, unknown_count),
+    offsetof(struct pl_gen_tokens, unknown), offsetof(struct pl_gen_tokens, unknown_count), 0,
 };
 TYPE(gen_tokens, "gen.tokens", PL_T_GEN_TOKENS, PL_EDGE_NONE)
 
@@ -65,7 +65,7 @@ static const struct pl_field fields_gen_done[] = {
 };
 static const struct pl_shape pl__gen_done_shape = {
     fields_gen_done, 5, sizeof(struct pl_gen_done),
-    offsetof(struct pl_gen_done, unknown), offsetof(struct pl_gen_done, unknown_count),
+    offsetof(struct pl_gen_done, unknown), offsetof(struct pl_gen_done, unknown_count), 0,
 };
 TYPE(gen_done, "gen.done", PL_T_GEN_DONE, PL_EDGE_NONE)
 
@@ -75,7 +75,7 @@ static const struct pl_field fields_gen_cancel[] = {
 };
 static const struct pl_shape pl__gen_cancel_shape = {
     fields_gen_cancel, 1, sizeof(struct pl_gen_cancel),
-    offsetof(struct pl_gen_cancel, unknown), offsetof(struct pl_gen_cancel, unknown_count),
+    offsetof(struct pl_gen_cancel, unknown), offsetof(struct pl_gen_cancel, unknown_count), 0,
 };
 TYPE(gen_cancel, "gen.cancel", PL_T_GEN_CANCEL, PL_EDGE_NONE)
 
@@ -86,7 +86,7 @@ static const struct pl_field fields_exec_copy[] = {
 };
 const struct pl_shape pl__exec_copy_shape = {
     fields_exec_copy, 2, sizeof(struct pl_exec_copy),
-    offsetof(struct pl_exec_copy, unknown), offsetof(struct pl_exec_copy, unknown_count),
+    offsetof(struct pl_exec_copy, unknown), offsetof(struct pl_exec_copy, unknown_count), 0,
 };
 TYPE(exec_copy, "exec_copy", PL_T_EXEC_COPY, PL_EDGE_NONE)
 
@@ -106,7 +106,7 @@ static const struct pl_field fields_exec_open[] = {
 };
 const struct pl_shape pl__exec_open_shape = {
     fields_exec_open, 11, sizeof(struct pl_exec_open),
-    offsetof(struct pl_exec_open, unknown), offsetof(struct pl_exec_open, unknown_count),
+    offsetof(struct pl_exec_open, unknown), offsetof(struct pl_exec_open, unknown_count), 8,
 };
 TYPE(exec_open, "exec_open", PL_T_EXEC_OPEN, PL_EDGE_NONE)
 
@@ -120,7 +120,7 @@ static const struct pl_field fields_exec_seq[] = {
 };
 const struct pl_shape pl__exec_seq_shape = {
     fields_exec_seq, 5, sizeof(struct pl_exec_seq),
-    offsetof(struct pl_exec_seq, unknown), offsetof(struct pl_exec_seq, unknown_count),
+    offsetof(struct pl_exec_seq, unknown), offsetof(struct pl_exec_seq, unknown_count), 0,
 };
 TYPE(exec_seq, "exec_seq", PL_T_EXEC_SEQ, PL_EDGE_NONE)
 
@@ -133,7 +133,7 @@ static const struct pl_field fields_exec_result[] = {
 };
 const struct pl_shape pl__exec_result_shape = {
     fields_exec_result, 4, sizeof(struct pl_exec_result),
-    offsetof(struct pl_exec_result, unknown), offsetof(struct pl_exec_result, unknown_count),
+    offsetof(struct pl_exec_result, unknown), offsetof(struct pl_exec_result, unknown_count), 0,
 };
 TYPE(exec_result, "exec_result", PL_T_EXEC_RESULT, PL_EDGE_NONE)
 
@@ -147,7 +147,7 @@ static const struct pl_field fields_exec_ready[] = {
 };
 static const struct pl_shape pl__exec_ready_shape = {
     fields_exec_ready, 5, sizeof(struct pl_exec_ready),
-    offsetof(struct pl_exec_ready, unknown), offsetof(struct pl_exec_ready, unknown_count),
+    offsetof(struct pl_exec_ready, unknown), offsetof(struct pl_exec_ready, unknown_count), 0,
 };
 TYPE(exec_ready, "exec.ready", PL_T_EXEC_READY, PL_EDGE_NONE)
 
@@ -162,7 +162,7 @@ static const struct pl_field fields_exec_step[] = {
 };
 static const struct pl_shape pl__exec_step_shape = {
     fields_exec_step, 6, sizeof(struct pl_exec_step),
-    offsetof(struct pl_exec_step, unknown), offsetof(struct pl_exec_step, unknown_count),
+    offsetof(struct pl_exec_step, unknown), offsetof(struct pl_exec_step, unknown_count), 0,
 };
 TYPE(exec_step, "exec.step", PL_T_EXEC_STEP, PL_EDGE_NONE)
 
@@ -176,7 +176,7 @@ static const struct pl_field fields_exec_stepped[] = {
 };
 static const struct pl_shape pl__exec_stepped_shape = {
     fields_exec_stepped, 5, sizeof(struct pl_exec_stepped),
-    offsetof(struct pl_exec_stepped, unknown), offsetof(struct pl_exec_stepped, unknown_count),
+    offsetof(struct pl_exec_stepped, unknown), offsetof(struct pl_exec_stepped, unknown_count), 0,
 };
 TYPE(exec_stepped, "exec.stepped", PL_T_EXEC_STEPPED, PL_EDGE_NONE)
 
@@ -189,7 +189,7 @@ static const struct pl_field fields_tool_description[] = {
 };
 const struct pl_shape pl__tool_description_shape = {
     fields_tool_description, 4, sizeof(struct pl_tool_description),
-    offsetof(struct pl_tool_description, unknown), offsetof(struct pl_tool_description, unknown_count),
+    offsetof(struct pl_tool_description, unknown), offsetof(struct pl_tool_description, unknown_count), 0,
 };
 TYPE(tool_description, "tool_description", PL_T_TOOL_DESCRIPTION, PL_EDGE_NONE)
 
@@ -200,7 +200,7 @@ static const struct pl_field fields_tool_described[] = {
 };
 static const struct pl_shape pl__tool_described_shape = {
     fields_tool_described, 2, sizeof(struct pl_tool_described),
-    offsetof(struct pl_tool_described, unknown), offsetof(struct pl_tool_described, unknown_count),
+    offsetof(struct pl_tool_described, unknown), offsetof(struct pl_tool_described, unknown_count), 0,
 };
 TYPE(tool_described, "tool.described", PL_T_TOOL_DESCRIBED, PL_EDGE_NONE)
 
@@ -212,7 +212,7 @@ static const struct pl_field fields_tool_call[] = {
 };
 static const struct pl_shape pl__tool_call_shape = {
     fields_tool_call, 3, sizeof(struct pl_tool_call),
-    offsetof(struct pl_tool_call, unknown), offsetof(struct pl_tool_call, unknown_count),
+    offsetof(struct pl_tool_call, unknown), offsetof(struct pl_tool_call, unknown_count), 0,
 };
 TYPE(tool_call, "tool.call", PL_T_TOOL_CALL, PL_EDGE_NONE)
 
@@ -224,7 +224,7 @@ static const struct pl_field fields_tool_result[] = {
 };
 static const struct pl_shape pl__tool_result_shape = {
     fields_tool_result, 3, sizeof(struct pl_tool_result),
-    offsetof(struct pl_tool_result, unknown), offsetof(struct pl_tool_result, unknown_count),
+    offsetof(struct pl_tool_result, unknown), offsetof(struct pl_tool_result, unknown_count), 0,
 };
 TYPE(tool_result, "tool.result", PL_T_TOOL_RESULT, PL_EDGE_NONE)
 
@@ -234,7 +234,7 @@ static const struct pl_field fields_tool_cancel[] = {
 };
 static const struct pl_shape pl__tool_cancel_shape = {
     fields_tool_cancel, 1, sizeof(struct pl_tool_cancel),
-    offsetof(struct pl_tool_cancel, unknown), offsetof(struct pl_tool_cancel, unknown_count),
+    offsetof(struct pl_tool_cancel, unknown), offsetof(struct pl_tool_cancel, unknown_count), 0,
 };
 TYPE(tool_cancel, "tool.cancel", PL_T_TOOL_CANCEL, PL_EDGE_NONE)
 
@@ -244,7 +244,7 @@ static const struct pl_field fields_tool_hello[] = {
 };
 static const struct pl_shape pl__tool_hello_shape = {
     fields_tool_hello, 1, sizeof(struct pl_tool_hello),
-    offsetof(struct pl_tool_hello, unknown), offsetof(struct pl_tool_hello, unknown_count),
+    offsetof(struct pl_tool_hello, unknown), offsetof(struct pl_tool_hello, unknown_count), 0,
 };
 TYPE(tool_hello, "tool.hello", PL_T_TOOL_HELLO, PL_EDGE_NONE)
 
@@ -255,7 +255,7 @@ static const struct pl_field fields_tool_run[] = {
 };
 static const struct pl_shape pl__tool_run_shape = {
     fields_tool_run, 2, sizeof(struct pl_tool_run),
-    offsetof(struct pl_tool_run, unknown), offsetof(struct pl_tool_run, unknown_count),
+    offsetof(struct pl_tool_run, unknown), offsetof(struct pl_tool_run, unknown_count), 0,
 };
 TYPE(tool_run, "tool.run", PL_T_TOOL_RUN, PL_EDGE_NONE)
 
@@ -267,6 +267,6 @@ static const struct pl_field fields_tool_ran[] = {
 };
 static const struct pl_shape pl__tool_ran_shape = {
     fields_tool_ran, 3, sizeof(struct pl_tool_ran),
-    offsetof(struct pl_tool_ran, unknown), offsetof(struct pl_tool_ran, unknown_count),
+    offsetof(struct pl_tool_ran, unknown), offsetof(struct pl_tool_ran, unknown_count), 0,
 };
 TYPE(tool_ran, "tool.ran", PL_T_TOOL_RAN, PL_EDGE_NONE)

@@ -28,7 +28,7 @@ static const struct pl_field fields_stored_delta[] = {
 };
 const struct pl_shape pl__stored_delta_shape = {
     fields_stored_delta, 2, sizeof(struct pl_stored_delta),
-    offsetof(struct pl_stored_delta, unknown), offsetof(struct pl_stored_delta, unknown_count),
+    offsetof(struct pl_stored_delta, unknown), offsetof(struct pl_stored_delta, unknown_count), 0,
 };
 TYPE(stored_delta, "stored_delta", PL_T_STORED_DELTA, PL_EDGE_NONE)
 
@@ -58,7 +58,7 @@ static const struct pl_field fields_rec_request[] = {
 };
 static const struct pl_shape pl__rec_request_shape = {
     fields_rec_request, 15, sizeof(struct pl_rec_request),
-    offsetof(struct pl_rec_request, unknown), offsetof(struct pl_rec_request, unknown_count),
+    offsetof(struct pl_rec_request, unknown), offsetof(struct pl_rec_request, unknown_count), 0,
 };
 TYPE(rec_request, "rec.request", PL_T_REC_REQUEST, PL_EDGE_NONE)
 
@@ -75,7 +75,7 @@ static const struct pl_field fields_rec_session[] = {
 };
 static const struct pl_shape pl__rec_session_shape = {
     fields_rec_session, 8, sizeof(struct pl_rec_session),
-    offsetof(struct pl_rec_session, unknown), offsetof(struct pl_rec_session, unknown_count),
+    offsetof(struct pl_rec_session, unknown), offsetof(struct pl_rec_session, unknown_count), 0,
 };
 TYPE(rec_session, "rec.session", PL_T_REC_SESSION, PL_EDGE_NONE)
 
@@ -116,7 +116,7 @@ static const struct pl_field fields_rec_turn[] = {
 };
 static const struct pl_shape pl__rec_turn_shape = {
     fields_rec_turn, 32, sizeof(struct pl_rec_turn),
-    offsetof(struct pl_rec_turn, unknown), offsetof(struct pl_rec_turn, unknown_count),
+    offsetof(struct pl_rec_turn, unknown), offsetof(struct pl_rec_turn, unknown_count), 23,
 };
 TYPE(rec_turn, "rec.turn", PL_T_REC_TURN, PL_EDGE_NONE)
 
@@ -148,7 +148,7 @@ static const struct pl_field fields_rec_feedback[] = {
 };
 static const struct pl_shape pl__rec_feedback_shape = {
     fields_rec_feedback, 23, sizeof(struct pl_rec_feedback),
-    offsetof(struct pl_rec_feedback, unknown), offsetof(struct pl_rec_feedback, unknown_count),
+    offsetof(struct pl_rec_feedback, unknown), offsetof(struct pl_rec_feedback, unknown_count), 16,
 };
 TYPE(rec_feedback, "rec.feedback", PL_T_REC_FEEDBACK, PL_EDGE_NONE)
 
@@ -165,7 +165,7 @@ static const struct pl_field fields_rec_retrain[] = {
 };
 static const struct pl_shape pl__rec_retrain_shape = {
     fields_rec_retrain, 8, sizeof(struct pl_rec_retrain),
-    offsetof(struct pl_rec_retrain, unknown), offsetof(struct pl_rec_retrain, unknown_count),
+    offsetof(struct pl_rec_retrain, unknown), offsetof(struct pl_rec_retrain, unknown_count), 8,
 };
 TYPE(rec_retrain, "rec.retrain", PL_T_REC_RETRAIN, PL_EDGE_NONE)
 
@@ -175,6 +175,17 @@ static const struct pl_field fields_rec_counter[] = {
 };
 static const struct pl_shape pl__rec_counter_shape = {
     fields_rec_counter, 1, sizeof(struct pl_rec_counter),
-    offsetof(struct pl_rec_counter, unknown), offsetof(struct pl_rec_counter, unknown_count),
+    offsetof(struct pl_rec_counter, unknown), offsetof(struct pl_rec_counter, unknown_count), 0,
 };
 TYPE(rec_counter, "rec.counter", PL_T_REC_COUNTER, PL_EDGE_NONE)
+
+/* rec.tenant_day */
+static const struct pl_field fields_rec_tenant_day[] = {
+    {.name = "day", .name_len = 3, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_rec_tenant_day, day), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "tokens", .name_len = 6, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_rec_tenant_day, tokens), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__rec_tenant_day_shape = {
+    fields_rec_tenant_day, 2, sizeof(struct pl_rec_tenant_day),
+    offsetof(struct pl_rec_tenant_day, unknown), offsetof(struct pl_rec_tenant_day, unknown_count), 0,
+};
+TYPE(rec_tenant_day, "rec.tenant_day", PL_T_REC_TENANT_DAY, PL_EDGE_NONE)

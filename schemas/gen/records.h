@@ -174,4 +174,13 @@ struct pl_rec_counter {
 };
 extern const struct pl_type pl_rec_counter_type;
 
+/* rec.tenant_day: What a tenant with a quota used in a day. */
+struct pl_rec_tenant_day {
+    uint64_t day; /* Since 1970, UTC; in days */
+    uint64_t tokens; /* Of prompts and answers that were stored on that day; in tokens */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_rec_tenant_day_type;
+
 #endif

@@ -23,7 +23,7 @@ static const struct pl_field fields_sys_timer[] = {
 };
 static const struct pl_shape pl__sys_timer_shape = {
     fields_sys_timer, 3, sizeof(struct pl_sys_timer),
-    offsetof(struct pl_sys_timer, unknown), offsetof(struct pl_sys_timer, unknown_count),
+    offsetof(struct pl_sys_timer, unknown), offsetof(struct pl_sys_timer, unknown_count), 0,
 };
 TYPE(sys_timer, "sys.timer", PL_T_SYS_TIMER, PL_EDGE_NONE)
 
@@ -37,7 +37,7 @@ static const struct pl_field fields_sys_undelivered[] = {
 };
 static const struct pl_shape pl__sys_undelivered_shape = {
     fields_sys_undelivered, 5, sizeof(struct pl_sys_undelivered),
-    offsetof(struct pl_sys_undelivered, unknown), offsetof(struct pl_sys_undelivered, unknown_count),
+    offsetof(struct pl_sys_undelivered, unknown), offsetof(struct pl_sys_undelivered, unknown_count), 0,
 };
 TYPE(sys_undelivered, "sys.undelivered", PL_T_SYS_UNDELIVERED, PL_EDGE_NONE)
 
@@ -48,7 +48,7 @@ static const struct pl_field fields_sys_up[] = {
 };
 static const struct pl_shape pl__sys_up_shape = {
     fields_sys_up, 2, sizeof(struct pl_sys_up),
-    offsetof(struct pl_sys_up, unknown), offsetof(struct pl_sys_up, unknown_count),
+    offsetof(struct pl_sys_up, unknown), offsetof(struct pl_sys_up, unknown_count), 0,
 };
 TYPE(sys_up, "sys.up", PL_T_SYS_UP, PL_EDGE_NONE)
 
@@ -61,14 +61,14 @@ static const struct pl_field fields_sys_down[] = {
 };
 static const struct pl_shape pl__sys_down_shape = {
     fields_sys_down, 4, sizeof(struct pl_sys_down),
-    offsetof(struct pl_sys_down, unknown), offsetof(struct pl_sys_down, unknown_count),
+    offsetof(struct pl_sys_down, unknown), offsetof(struct pl_sys_down, unknown_count), 0,
 };
 TYPE(sys_down, "sys.down", PL_T_SYS_DOWN, PL_EDGE_NONE)
 
 /* sys.stop */
 static const struct pl_shape pl__sys_stop_shape = {
     NULL, 0, sizeof(struct pl_sys_stop),
-    offsetof(struct pl_sys_stop, unknown), offsetof(struct pl_sys_stop, unknown_count),
+    offsetof(struct pl_sys_stop, unknown), offsetof(struct pl_sys_stop, unknown_count), 0,
 };
 TYPE(sys_stop, "sys.stop", PL_T_SYS_STOP, PL_EDGE_NONE)
 
@@ -79,7 +79,7 @@ static const struct pl_field fields_sys_ping[] = {
 };
 static const struct pl_shape pl__sys_ping_shape = {
     fields_sys_ping, 2, sizeof(struct pl_sys_ping),
-    offsetof(struct pl_sys_ping, unknown), offsetof(struct pl_sys_ping, unknown_count),
+    offsetof(struct pl_sys_ping, unknown), offsetof(struct pl_sys_ping, unknown_count), 0,
 };
 TYPE(sys_ping, "sys.ping", PL_T_SYS_PING, PL_EDGE_NONE)
 
@@ -89,7 +89,7 @@ static const struct pl_field fields_sys_pong[] = {
 };
 static const struct pl_shape pl__sys_pong_shape = {
     fields_sys_pong, 1, sizeof(struct pl_sys_pong),
-    offsetof(struct pl_sys_pong, unknown), offsetof(struct pl_sys_pong, unknown_count),
+    offsetof(struct pl_sys_pong, unknown), offsetof(struct pl_sys_pong, unknown_count), 0,
 };
 TYPE(sys_pong, "sys.pong", PL_T_SYS_PONG, PL_EDGE_NONE)
 
@@ -102,7 +102,7 @@ static const struct pl_field fields_node_hello[] = {
 };
 static const struct pl_shape pl__node_hello_shape = {
     fields_node_hello, 4, sizeof(struct pl_node_hello),
-    offsetof(struct pl_node_hello, unknown), offsetof(struct pl_node_hello, unknown_count),
+    offsetof(struct pl_node_hello, unknown), offsetof(struct pl_node_hello, unknown_count), 0,
 };
 TYPE(node_hello, "node.hello", PL_T_NODE_HELLO, PL_EDGE_NONE)
 
@@ -112,7 +112,7 @@ static const struct pl_field fields_node_metrics[] = {
 };
 static const struct pl_shape pl__node_metrics_shape = {
     fields_node_metrics, 1, sizeof(struct pl_node_metrics),
-    offsetof(struct pl_node_metrics, unknown), offsetof(struct pl_node_metrics, unknown_count),
+    offsetof(struct pl_node_metrics, unknown), offsetof(struct pl_node_metrics, unknown_count), 0,
 };
 TYPE(node_metrics, "node.metrics", PL_T_NODE_METRICS, PL_EDGE_NONE)
 
@@ -122,7 +122,7 @@ static const struct pl_field fields_node_bye[] = {
 };
 static const struct pl_shape pl__node_bye_shape = {
     fields_node_bye, 1, sizeof(struct pl_node_bye),
-    offsetof(struct pl_node_bye, unknown), offsetof(struct pl_node_bye, unknown_count),
+    offsetof(struct pl_node_bye, unknown), offsetof(struct pl_node_bye, unknown_count), 0,
 };
 TYPE(node_bye, "node.bye", PL_T_NODE_BYE, PL_EDGE_NONE)
 
@@ -140,7 +140,7 @@ static const struct pl_field fields_net_frame[] = {
 };
 static const struct pl_shape pl__net_frame_shape = {
     fields_net_frame, 9, sizeof(struct pl_net_frame),
-    offsetof(struct pl_net_frame, unknown), offsetof(struct pl_net_frame, unknown_count),
+    offsetof(struct pl_net_frame, unknown), offsetof(struct pl_net_frame, unknown_count), 0,
 };
 TYPE(net_frame, "net.frame", PL_T_NET_FRAME, PL_EDGE_NONE)
 
@@ -157,10 +157,13 @@ static const struct pl_field fields_store_op[] = {
     {.name = "key", .name_len = 3, .form = PL_FORM_BIN, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_op, key), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
     {.name = "end", .name_len = 3, .form = PL_FORM_BIN, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, end), .has_at = offsetof(struct pl_store_op, has_end), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
     {.name = "value", .name_len = 5, .form = PL_FORM_BIN, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, value), .has_at = offsetof(struct pl_store_op, has_value), .min = {.u = 0ULL}, .max = {.u = 16777216ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, tenant), .has_at = offsetof(struct pl_store_op, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, user), .has_at = offsetof(struct pl_store_op, has_user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+    {.name = "also", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_op, also), .has_at = offsetof(struct pl_store_op, has_also), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
 };
 const struct pl_shape pl__store_op_shape = {
-    fields_store_op, 5, sizeof(struct pl_store_op),
-    offsetof(struct pl_store_op, unknown), offsetof(struct pl_store_op, unknown_count),
+    fields_store_op, 8, sizeof(struct pl_store_op),
+    offsetof(struct pl_store_op, unknown), offsetof(struct pl_store_op, unknown_count), 0,
 };
 TYPE(store_op, "store_op", PL_T_STORE_OP, PL_EDGE_NONE)
 
@@ -171,7 +174,7 @@ static const struct pl_field fields_store_key[] = {
 };
 const struct pl_shape pl__store_key_shape = {
     fields_store_key, 2, sizeof(struct pl_store_key),
-    offsetof(struct pl_store_key, unknown), offsetof(struct pl_store_key, unknown_count),
+    offsetof(struct pl_store_key, unknown), offsetof(struct pl_store_key, unknown_count), 0,
 };
 TYPE(store_key, "store_key", PL_T_STORE_KEY, PL_EDGE_NONE)
 
@@ -183,7 +186,7 @@ static const struct pl_field fields_store_row[] = {
 };
 const struct pl_shape pl__store_row_shape = {
     fields_store_row, 3, sizeof(struct pl_store_row),
-    offsetof(struct pl_store_row, unknown), offsetof(struct pl_store_row, unknown_count),
+    offsetof(struct pl_store_row, unknown), offsetof(struct pl_store_row, unknown_count), 1,
 };
 TYPE(store_row, "store_row", PL_T_STORE_ROW, PL_EDGE_NONE)
 
@@ -194,7 +197,7 @@ static const struct pl_field fields_store_write[] = {
 };
 static const struct pl_shape pl__store_write_shape = {
     fields_store_write, 2, sizeof(struct pl_store_write),
-    offsetof(struct pl_store_write, unknown), offsetof(struct pl_store_write, unknown_count),
+    offsetof(struct pl_store_write, unknown), offsetof(struct pl_store_write, unknown_count), 0,
 };
 TYPE(store_write, "store.write", PL_T_STORE_WRITE, PL_EDGE_NONE)
 
@@ -204,7 +207,7 @@ static const struct pl_field fields_store_written[] = {
 };
 static const struct pl_shape pl__store_written_shape = {
     fields_store_written, 1, sizeof(struct pl_store_written),
-    offsetof(struct pl_store_written, unknown), offsetof(struct pl_store_written, unknown_count),
+    offsetof(struct pl_store_written, unknown), offsetof(struct pl_store_written, unknown_count), 0,
 };
 TYPE(store_written, "store.written", PL_T_STORE_WRITTEN, PL_EDGE_NONE)
 
@@ -216,9 +219,54 @@ static const struct pl_field fields_store_failed[] = {
 };
 static const struct pl_shape pl__store_failed_shape = {
     fields_store_failed, 3, sizeof(struct pl_store_failed),
-    offsetof(struct pl_store_failed, unknown), offsetof(struct pl_store_failed, unknown_count),
+    offsetof(struct pl_store_failed, unknown), offsetof(struct pl_store_failed, unknown_count), 0,
 };
 TYPE(store_failed, "store.failed", PL_T_STORE_FAILED, PL_EDGE_NONE)
+
+/* store.forget */
+static const struct pl_field fields_store_forget[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forget, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forget, tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forget, user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+};
+static const struct pl_shape pl__store_forget_shape = {
+    fields_store_forget, 3, sizeof(struct pl_store_forget),
+    offsetof(struct pl_store_forget, unknown), offsetof(struct pl_store_forget, unknown_count), 0,
+};
+TYPE(store_forget, "store.forget", PL_T_STORE_FORGET, PL_EDGE_NONE)
+
+/* store.forgotten */
+static const struct pl_field fields_store_forgotten[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forgotten, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "found", .name_len = 5, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_forgotten, found)},
+};
+static const struct pl_shape pl__store_forgotten_shape = {
+    fields_store_forgotten, 2, sizeof(struct pl_store_forgotten),
+    offsetof(struct pl_store_forgotten, unknown), offsetof(struct pl_store_forgotten, unknown_count), 0,
+};
+TYPE(store_forgotten, "store.forgotten", PL_T_STORE_FORGOTTEN, PL_EDGE_NONE)
+
+/* store.rotate */
+static const struct pl_field fields_store_rotate[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_rotate, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_rotate, tenant), .has_at = offsetof(struct pl_store_rotate, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "file", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_rotate, file), .has_at = offsetof(struct pl_store_rotate, has_file), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__store_rotate_shape = {
+    fields_store_rotate, 3, sizeof(struct pl_store_rotate),
+    offsetof(struct pl_store_rotate, unknown), offsetof(struct pl_store_rotate, unknown_count), 0,
+};
+TYPE(store_rotate, "store.rotate", PL_T_STORE_ROTATE, PL_EDGE_NONE)
+
+/* store.rotated */
+static const struct pl_field fields_store_rotated[] = {
+    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_rotated, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
+};
+static const struct pl_shape pl__store_rotated_shape = {
+    fields_store_rotated, 1, sizeof(struct pl_store_rotated),
+    offsetof(struct pl_store_rotated, unknown), offsetof(struct pl_store_rotated, unknown_count), 0,
+};
+TYPE(store_rotated, "store.rotated", PL_T_STORE_ROTATED, PL_EDGE_NONE)
 
 /* store.get */
 static const struct pl_field fields_store_get[] = {
@@ -227,7 +275,7 @@ static const struct pl_field fields_store_get[] = {
 };
 static const struct pl_shape pl__store_get_shape = {
     fields_store_get, 2, sizeof(struct pl_store_get),
-    offsetof(struct pl_store_get, unknown), offsetof(struct pl_store_get, unknown_count),
+    offsetof(struct pl_store_get, unknown), offsetof(struct pl_store_get, unknown_count), 0,
 };
 TYPE(store_get, "store.get", PL_T_STORE_GET, PL_EDGE_NONE)
 
@@ -238,7 +286,7 @@ static const struct pl_field fields_store_values[] = {
 };
 static const struct pl_shape pl__store_values_shape = {
     fields_store_values, 2, sizeof(struct pl_store_values),
-    offsetof(struct pl_store_values, unknown), offsetof(struct pl_store_values, unknown_count),
+    offsetof(struct pl_store_values, unknown), offsetof(struct pl_store_values, unknown_count), 0,
 };
 TYPE(store_values, "store.values", PL_T_STORE_VALUES, PL_EDGE_NONE)
 
@@ -254,7 +302,7 @@ static const struct pl_field fields_store_scan[] = {
 };
 static const struct pl_shape pl__store_scan_shape = {
     fields_store_scan, 7, sizeof(struct pl_store_scan),
-    offsetof(struct pl_store_scan, unknown), offsetof(struct pl_store_scan, unknown_count),
+    offsetof(struct pl_store_scan, unknown), offsetof(struct pl_store_scan, unknown_count), 7,
 };
 TYPE(store_scan, "store.scan", PL_T_STORE_SCAN, PL_EDGE_NONE)
 
@@ -266,7 +314,7 @@ static const struct pl_field fields_store_rows[] = {
 };
 static const struct pl_shape pl__store_rows_shape = {
     fields_store_rows, 3, sizeof(struct pl_store_rows),
-    offsetof(struct pl_store_rows, unknown), offsetof(struct pl_store_rows, unknown_count),
+    offsetof(struct pl_store_rows, unknown), offsetof(struct pl_store_rows, unknown_count), 0,
 };
 TYPE(store_rows, "store.rows", PL_T_STORE_ROWS, PL_EDGE_NONE)
 
@@ -282,7 +330,7 @@ static const struct pl_field fields_audit_add[] = {
 };
 static const struct pl_shape pl__audit_add_shape = {
     fields_audit_add, 7, sizeof(struct pl_audit_add),
-    offsetof(struct pl_audit_add, unknown), offsetof(struct pl_audit_add, unknown_count),
+    offsetof(struct pl_audit_add, unknown), offsetof(struct pl_audit_add, unknown_count), 4,
 };
 TYPE(audit_add, "audit.add", PL_T_AUDIT_ADD, PL_EDGE_NONE)
 
@@ -292,6 +340,6 @@ static const struct pl_field fields_audit_added[] = {
 };
 static const struct pl_shape pl__audit_added_shape = {
     fields_audit_added, 1, sizeof(struct pl_audit_added),
-    offsetof(struct pl_audit_added, unknown), offsetof(struct pl_audit_added, unknown_count),
+    offsetof(struct pl_audit_added, unknown), offsetof(struct pl_audit_added, unknown_count), 0,
 };
 TYPE(audit_added, "audit.added", PL_T_AUDIT_ADDED, PL_EDGE_NONE)

@@ -129,6 +129,12 @@ struct pl_store_op {
     struct pl_bin end; /* Of a range: the first key after it; at most 1024 bytes */
     bool has_value;
     struct pl_bin value; /* Of a put; at most 16777216 bytes */
+    bool has_tenant;
+    struct pl_str tenant; /* Of a put: tenant of its owner; at most 64 bytes */
+    bool has_user;
+    struct pl_str user; /* Of a put: its owner, with whom it is forgotten; absent: nobody; at most 128 bytes */
+    bool has_also;
+    struct pl_str also; /* Of a put: a second owner of the same tenant; it is forgotten with either; at most 128 bytes */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };
@@ -184,6 +190,45 @@ struct pl_store_failed {
     uint32_t unknown_count;
 };
 extern const struct pl_type pl_store_failed_type;
+
+/* store.forget: Destroy the key of a user: every value that it owns counts as absent from now on, in backups too. */
+struct pl_store_forget {
+    uint64_t token; /* Echoed */
+    struct pl_str tenant; /* Tenant; at most 64 bytes */
+    struct pl_str user; /* User; at most 128 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_store_forget_type;
+
+/* store.forgotten: The key is destroyed; the rows are removed in the background. */
+struct pl_store_forgotten {
+    uint64_t token; /* Of the request */
+    bool found; /* There was a key */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_store_forgotten_type;
+
+/* store.rotate: Wrap the keys anew: a tenant's with a new key of its own, or all with a new master key. */
+struct pl_store_rotate {
+    uint64_t token; /* Echoed */
+    bool has_tenant;
+    struct pl_str tenant; /* Whose key; absent: the master key; at most 64 bytes */
+    bool has_file;
+    struct pl_str file; /* File of the new master key; at most 1024 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_store_rotate_type;
+
+/* store.rotated: It is on disk. */
+struct pl_store_rotated {
+    uint64_t token; /* Of the request */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_store_rotated_type;
 
 /* store.get: Read keys. */
 struct pl_store_get {

@@ -4,6 +4,7 @@ with a time-out that is only there so that a failure ends."""
 
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -138,12 +139,16 @@ class Client:
         self.count += 1
         return message
 
+    def receive_by_id(self):
+        """The next message, kept for who takes it."""
+        message = self.receive()
+        self.kept.setdefault(message.get("correlation"), []).append(message)
+
     def take(self, id):
         """The next message that answers ID."""
         waiting = self.kept.setdefault(id, [])
         while not waiting:
-            message = self.receive()
-            self.kept.setdefault(message.get("correlation"), []).append(message)
+            self.receive_by_id()
         return waiting.pop(0)
 
     def until(self, id, *kinds):
@@ -289,6 +294,23 @@ class Daemon:
 
     def tail(self):
         return self.whole_log()[-3000:]
+
+    def tail_of(self, event):
+        """The log's lines with that event."""
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return "".join(line for line in f if '"event":"%s"' % event in line)
+
+    def wait_log(self, pattern):
+        """Waits until the log holds PATTERN, or the service ends; its first group, or all of it."""
+        service = Process(self.process.pid)
+        while True:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                found = re.search(pattern, f.read())
+            if found:
+                service.close()
+                return found.group(found.re.groups and 1)
+            if service.wait_gone(20):
+                raise AssertionError("parlanced ended with %d\n%s" % (self.wait_end(), self.tail()))
 
     def close(self):
         for client in self.clients:

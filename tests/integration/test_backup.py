@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -217,6 +218,8 @@ class BackupTest(unittest.TestCase):
         service.stop()
         fresh = os.path.join(service.dir, "fresh")
         cli("backup", "restore", "moved", "--dir", elsewhere, "--to", fresh)
+        self.assertFalse(os.path.exists(os.path.join(fresh, "master.key")), "a backup holds no master key")
+        shutil.copy(os.path.join(service.data, "master.key"), fresh)
         service.data = fresh
         service.start()
         self.assertEqual(turns(service), before)

@@ -54,7 +54,7 @@ struct message {
 };
 
 /* Which answers a call waits for, and how it asks again. */
-enum purpose { CALL, CHAT, SUBMIT, RESULT };
+enum purpose { CALL, CHAT, SUBMIT, RESULT, ONCE /* it does not ask again */ };
 
 struct parlance_stream {
     struct parlance_client *client;
@@ -714,7 +714,7 @@ static void ask_again(struct parlance_stream *s)
 static bool must_ask(const struct parlance_stream *s, uint64_t now)
 {
     const struct parlance_client *c = s->client;
-    return c->connected && (s->losses != c->losses || s->cut || now >= s->ask_ms);
+    return c->connected && s->purpose != ONCE && (s->losses != c->losses || s->cut || now >= s->ask_ms);
 }
 
 /* Nobody at all was heard since S asked, which tells of a wrong endpoint. */
@@ -734,6 +734,11 @@ static int check_time(const struct parlance_stream *s, uint64_t now, struct parl
     const struct parlance_client *c = s->client;
     if (c->barred && !c->connected) {
         note(err, "forbidden", "keys_file", "no connection to %s: %s", c->endpoint, c->barred);
+        return PARLANCE_FAILED;
+    }
+    if (s->purpose == ONCE && s->losses != c->losses) {
+        note(err, "gone", NULL, "the connection to %s broke: nobody can tell whether it was done",
+             c->endpoint);
         return PARLANCE_FAILED;
     }
     if (is_unreached(s) && now >= reach_end(s)) {
@@ -757,7 +762,7 @@ static uint64_t wake_at(const struct parlance_stream *s)
     const struct parlance_client *c = s->client;
     uint64_t at = s->until_ms;
     if (is_unreached(s) && reach_end(s) < at) at = reach_end(s);
-    if (c->connected && s->ask_ms < at) at = s->ask_ms;
+    if (c->connected && s->purpose != ONCE && s->ask_ms < at) at = s->ask_ms;
     if (at == NEVER) {
         uint64_t from = c->lost_at_ms > s->since_ms ? c->lost_at_ms : s->since_ms;
         at = c->connected ? NEVER : from + LOST_MS;
@@ -775,6 +780,17 @@ static bool take_queued(struct parlance_stream *s)
     s->read = m;
     s->ask_ms = now_ms() + s->silence_ms;
     return true;
+}
+
+/* What was read is read again. */
+static void put_back(struct parlance_stream *s)
+{
+    struct message *m = s->read;
+    s->read = NULL;
+    m->next = s->first;
+    s->first = m;
+    if (!m->next) s->last = m;
+    s->queued_bytes += m->len;
 }
 
 /* The next message for S, in s->read until the next call. */
@@ -864,6 +880,7 @@ static int refused(struct parlance_stream *s, struct parlance_error *err)
     struct item wait = get(b, "retry_after_ms", NUMBER);
     e->retry_after_ms = wait.form == NUMBER ? (int64_t)wait.n : -1;
     bool known = s->asked_again || s->accepted || s->purpose == RESULT;
+    if (s->purpose == ONCE) return of(s, PARLANCE_FAILED, e);
     if (!is_passing(e) || !(known || s->client->retry)) return of(s, PARLANCE_FAILED, e);
     s->ask_ms = now_ms() + about(wait.form == NUMBER ? wait.n : RETRY_MS);
     return 0;
@@ -877,7 +894,7 @@ static int await(struct parlance_stream *s, const char *type, const char *other,
         if (rc == PARLANCE_INTERRUPTED) continue;
         if (rc) return of(s, rc, err);
         struct item t = type_of(s->read);
-        if (!type ? !is(t, "chat.error") : is(t, type) || (other && is(t, other))) return 0;
+        if (is(t, type) || (other && is(t, other))) return 0;
         if (is(t, "chat.error")) rc = refused(s, err);
         if (rc) return rc;
     }
@@ -1048,16 +1065,16 @@ int parlance_cancel(struct parlance_client *c, const char *id, int timeout_ms, s
     return answer_to(c, "chat.cancel", CALL, id, timeout_ms, out, err);
 }
 
-int parlance_call(struct parlance_client *c, const char *id, const void *frame, size_t len, int timeout_ms,
-                  void **out, size_t *out_len, struct parlance_error *err)
+int parlance_call(struct parlance_client *c, const char *id, const void *frame, size_t len, const char *want,
+                  bool again, int timeout_ms, void **out, size_t *out_len, struct parlance_error *err)
 {
-    struct parlance_stream s = {.purpose = CALL, .what = "the message"};
+    struct parlance_stream s = {.purpose = again ? CALL : ONCE, .what = "a message"};
     msgpack_sbuffer_init(&s.frame);
     int rc = check_id(id, err);
     if (!rc && msgpack_sbuffer_write(&s.frame, frame, len)) rc = no_memory(err);
     if (!rc) rc = begin(c, &s, id, timeout_ms, err);
     if (!rc) rc = ask(&s, err);
-    if (!rc) rc = await(&s, NULL, NULL, err);
+    if (!rc) rc = await(&s, want, NULL, err);
     if (!rc && !(*out = malloc(s.read->len + 1))) rc = no_memory(err);
     if (!rc) memcpy(*out, s.read->bytes, *out_len = s.read->len);
     end(&s);
@@ -1210,6 +1227,21 @@ int parlance_stream_next(struct parlance_stream *s, struct parlance_delta *out, 
         if (rc == PARLANCE_INTERRUPTED) return of(s, rc, err);
         if (!rc) rc = take_message(s, out, err);
         if (rc < 0) s->over = true;
+    }
+    return of(s, rc, err);
+}
+
+int parlance_stream_await(struct parlance_stream *s, struct parlance_error *err)
+{
+    int rc = 0;
+    while (!rc && !s->over && !s->accepted && !s->first) {
+        rc = next_message(s, err);
+        if (rc == PARLANCE_INTERRUPTED) rc = 0;
+        if (rc || !s->read) continue;
+        if (is(type_of(s->read), "chat.accepted"))
+            take_accepted(s);
+        else
+            put_back(s);
     }
     return of(s, rc, err);
 }

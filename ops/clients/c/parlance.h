@@ -187,6 +187,9 @@ int parlance_stream_open(struct parlance_client *c, const struct parlance_questi
                          struct parlance_stream **out, struct parlance_error *err);
 /* 1: OUT is the next piece. 0: the answer is complete, see parlance_stream_answer. Negative: it failed. */
 int parlance_stream_next(struct parlance_stream *s, struct parlance_delta *out, struct parlance_error *err);
+/* Waits until the request is on the service's disk, or something of its answer is here. 0, or as
+ * parlance_chat. */
+int parlance_stream_await(struct parlance_stream *s, struct parlance_error *err);
 /* Asks the service to stop; the stream then ends by itself. */
 int parlance_stream_cancel(struct parlance_stream *s, struct parlance_error *err);
 const char *parlance_stream_id(const struct parlance_stream *s);
@@ -198,11 +201,12 @@ void parlance_stream_close(struct parlance_stream **stream);
 
 /* --- messages that have no call of their own --- */
 
-/* Sends FRAME, an envelope whose id is ID, again when the connection was lost in between, and gives the frame
- * that answers it: malloc'd, the caller's. chat.error becomes an error. The message must be one that may come
- * twice. */
-int parlance_call(struct parlance_client *c, const char *id, const void *frame, size_t len, int timeout_ms,
-                  void **out, size_t *out_len, struct parlance_error *err);
+/* Sends FRAME, an envelope whose id is ID, and gives the first frame of type WANT that answers it: malloc'd,
+ * the caller's. chat.error becomes an error. AGAIN: the message may come twice, and is sent again like all
+ * others; else the call fails with code gone when the connection breaks, and nobody can tell whether it was
+ * done. */
+int parlance_call(struct parlance_client *c, const char *id, const void *frame, size_t len, const char *want,
+                  bool again, int timeout_ms, void **out, size_t *out_len, struct parlance_error *err);
 
 #ifdef __cplusplus
 }

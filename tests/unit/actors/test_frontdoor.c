@@ -1,4 +1,6 @@
 /* The front door between outside peers of the test and probes in place of session and feedback. */
+#include "actors/tenant_limits.h"
+#include "runtime/roles.h"
 #include "tests/unit/actors/world.h"
 
 static struct probe session, feedback, executor, store;
@@ -32,6 +34,9 @@ struct from {
     uint32_t listener;
     const char *peer;
     bool req;
+    const char *key, *tenant; /* NULL: none */
+    uint32_t roles;
+    bool act_for;
 };
 static const struct from alice = {PL_LISTENER_CLIENTS, "alice", false},
                          bob = {PL_LISTENER_CLIENTS, "bob", false}, req = {PL_LISTENER_CLIENTS, "req", true},
@@ -39,7 +44,12 @@ static const struct from alice = {PL_LISTENER_CLIENTS, "alice", false},
 
 static void send_bytes(struct from f, const void *bytes, size_t len, bool malformed)
 {
-    struct pl_net_peer peer = {.id = {(const uint8_t *)f.peer, (uint32_t)strlen(f.peer)}, .delimiter = f.req};
+    struct pl_net_peer peer = {.id = {(const uint8_t *)f.peer, (uint32_t)strlen(f.peer)},
+                               .delimiter = f.req,
+                               .key = pl_str_of(f.key),
+                               .tenant = pl_str_of(f.tenant),
+                               .roles = f.roles,
+                               .act_for = f.act_for};
     ck_assert_int_eq(pl_node_net_frame(world.hub, f.listener, &peer, bytes, len, malformed), 0);
     world_settle();
 }
@@ -122,7 +132,6 @@ START_TEST(request_reaches_the_session_and_its_answers_come_back)
 {
     begin();
     struct pl_msg *m = ask("hello");
-    m->env.tenant = PL_STR("somebody else");
     m->env.from = PL_STR("batcher");
     m->env.reply_to = PL_STR("executor");
     m->env.user = PL_STR("u1");
@@ -206,17 +215,184 @@ START_TEST(types_go_to_their_actor)
 }
 END_TEST
 
-START_TEST(tenant_is_the_senders_word_on_the_admin_socket_only)
+/* ---- keys ---- */
+
+#define KEY(name_, tenant_, roles_, act_for_)                                                                \
+    ((struct from){.listener = PL_LISTENER_CLIENTS,                                                          \
+                   .peer = name_,                                                                            \
+                   .key = name_,                                                                             \
+                   .tenant = tenant_,                                                                        \
+                   .roles = roles_,                                                                          \
+                   .act_for = act_for_})
+
+static void ask_for_tenant(struct from f, const char *tenant)
+{
+    struct pl_msg *m = ask("hello");
+    m->env.has_tenant = tenant != NULL;
+    m->env.tenant = pl_str_of(tenant);
+    send_msg(f, m, "id");
+}
+
+static void ck_forbidden(const char *field)
+{
+    const struct pl_chat_error *e = PL_BODY(last()->m, chat_error);
+    ck_assert_ptr_nonnull(e);
+    ck_assert_msg(pl_str_is(e->code, "forbidden"), "%.*s", PL_STR_FMT(e->code));
+    ck_assert(pl_str_is(e->field, field));
+    world_sent_clear();
+}
+
+static bool went_in_for(const char *tenant)
+{
+    bool good = session.count == 1 && pl_str_is(session.seen[0]->env.tenant, tenant);
+    probe_clear(&session);
+    return good;
+}
+
+START_TEST(the_tenant_is_the_keys)
 {
     begin();
-    for (int i = 0; i < 3; i++) {
-        struct pl_msg *m = pl_msg_create(i == 0 ? &pl_chat_resume_type : &pl_sessions_list_type);
-        if (i < 2) m->env.tenant = PL_STR("acme");
-        send_msg(i == 0 ? alice : admin, m, "id");
+    struct from key = KEY("till", "acme", PL_ROLE_PRODUCER, false);
+    ask_for_tenant(key, NULL);
+    ck_assert(went_in_for("acme"));
+    ask_for_tenant(key, "acme");
+    ck_assert(went_in_for("acme"));
+    ask_for_tenant(key, "other");
+    ck_forbidden("tenant");
+    ask_for_tenant(key, "default");
+    ck_forbidden("tenant");
+    ck_assert_uint_eq(session.count, 0);
+    key.act_for = true;
+    ask_for_tenant(key, "other");
+    ck_assert(went_in_for("other"));
+    ask_for_tenant(key, NULL);
+    ck_assert(went_in_for("acme"));
+    world_end();
+}
+END_TEST
+
+START_TEST(without_a_key_the_tenant_is_the_senders_word_by_ipc_and_admin_socket_only)
+{
+    begin();
+    struct from by_ipc = alice;
+    by_ipc.act_for = true; /* what the listener says of ipc */
+    ask_for_tenant(alice, "acme");
+    ck_forbidden("tenant");
+    ask_for_tenant(alice, "default");
+    ck_assert(went_in_for("default"));
+    ask_for_tenant(by_ipc, "acme");
+    ck_assert(went_in_for("acme"));
+    ask_for_tenant(admin, "acme");
+    ck_assert(went_in_for("acme"));
+    ask_for_tenant(admin, NULL);
+    ck_assert(went_in_for("default"));
+    world_end();
+}
+END_TEST
+
+START_TEST(a_revoked_key_is_refused_with_the_id_of_its_message)
+{
+    begin();
+    struct from key = KEY("till", NULL, 0, false);
+    ask_for_tenant(key, NULL);
+    ck_assert(pl_str_is(last()->m->env.correlation, "id"));
+    ck_forbidden("key");
+    send_type(key, "ping", NULL);
+    ck_forbidden("key");
+    ck_assert_uint_eq(session.count, 0);
+    world_end();
+}
+END_TEST
+
+/* Whether a message of the type gets in, or is answered. */
+static bool may(struct from f, const char *type)
+{
+    world_sent_clear();
+    uint32_t before = session.count + feedback.count;
+    send_type(f, type, "id");
+    if (session.count + feedback.count > before) return true;
+    const struct pl_chat_error *e = PL_BODY(last()->m, chat_error);
+    if (e && pl_str_is(e->code, "forbidden")) {
+        ck_assert(pl_str_is(e->field, "type"));
+        ck_assert_msg(memmem(e->message.ptr, e->message.len, "role", 4) ||
+                          memmem(e->message.ptr, e->message.len, "act for", 7),
+                      "%.*s", PL_STR_FMT(e->message));
     }
-    ck_assert(pl_str_is(session.seen[0]->env.tenant, "default"));
-    ck_assert(pl_str_is(session.seen[1]->env.tenant, "acme"));
-    ck_assert(pl_str_is(session.seen[2]->env.tenant, "default"));
+    return !e || !pl_str_is(e->code, "forbidden");
+}
+
+START_TEST(each_message_needs_its_role)
+{
+    static const struct {
+        const char *type;
+        uint32_t roles;
+    } table[] = {
+        {"ping", PL_ROLES_ALL},
+        {"chat.cancel", PL_ROLE_PRODUCER},
+        {"chat.resume", PL_ROLE_PRODUCER},
+        {"sessions.list", PL_ROLE_OPERATOR | PL_ROLE_AUDITOR},
+        {"sessions.show", PL_ROLE_OPERATOR | PL_ROLE_AUDITOR},
+        {"sessions.delete", PL_ROLE_OPERATOR},
+        {"feedback.list", PL_ROLE_OPERATOR | PL_ROLE_AUDITOR},
+        {"feedback.stats", PL_ROLE_OPERATOR | PL_ROLE_AUDITOR},
+        {"retrain.status", PL_ROLE_OPERATOR | PL_ROLE_AUDITOR},
+        {"retrain.request", PL_ROLE_OPERATOR},
+        {"node.top", 0},
+        {"letters.list", 0},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (uint32_t role = 1; role <= PL_ROLE_AUDITOR; role <<= 1)
+            ck_assert_msg(may(KEY("k", "acme", role, false), table[i].type) == ((table[i].roles & role) != 0),
+                          "%s with role %u", table[i].type, role);
+    world_end();
+}
+END_TEST
+
+START_TEST(what_is_about_all_tenants_needs_an_operator_who_may_act_for_others)
+{
+    begin();
+    ck_assert(!may(KEY("k", "acme", PL_ROLE_OPERATOR, false), "letters.list"));
+    ck_assert(!may(KEY("k", "acme", PL_ROLE_AUDITOR, true), "letters.list"));
+    ck_assert(may(KEY("k", "acme", PL_ROLE_OPERATOR, true), "letters.list"));
+    ck_assert(may(admin, "letters.list"));
+    world_end();
+}
+END_TEST
+
+/* ---- rates ---- */
+
+static uint64_t wait_told(void)
+{
+    const struct pl_chat_error *e = PL_BODY(last()->m, chat_error);
+    ck_assert(e && pl_str_is(e->code, "overloaded") && e->has_retry_after_ms);
+    return e->retry_after_ms;
+}
+
+START_TEST(a_tenant_over_its_rate_is_told_when_to_come_back)
+{
+    static const struct pl_tenant_rule own[] = {{.tenant = "slow", .rate = 2, .burst = 3}};
+    static const struct pl_tenant_rules rules = {.own = own, .n_own = 1};
+    begin_with((struct pl_frontdoor_opts){.tenants = &rules});
+    struct from slow = KEY("s", "slow", PL_ROLE_PRODUCER, false),
+                fast = KEY("f", "fast", PL_ROLE_PRODUCER, 0);
+    for (int i = 0; i < 3; i++) ask_for_tenant(slow, NULL);
+    ck_assert_uint_eq(session.count, 3);
+    ask_for_tenant(slow, NULL);
+    ck_assert_uint_eq(wait_told(), 500);
+    send_type(slow, "ping", NULL); /* free */
+    ck_assert_ptr_nonnull(PL_BODY(last()->m, pong));
+    send_type(slow, "chat.cancel", "other");
+    ck_assert_uint_eq(session.count, 4);
+    for (int i = 0; i < 100; i++) ask_for_tenant(fast, NULL);
+    ck_assert_uint_eq(session.count, 104);
+    world.now_ms += 499;
+    ask_for_tenant(slow, NULL);
+    ck_assert_uint_eq(wait_told(), 1);
+    world.now_ms += 1;
+    ask_for_tenant(slow, NULL);
+    ck_assert_uint_eq(session.count, 105);
+    ck_assert_double_eq(world_metric("parlance_tenant_rate_refused_total{tenant=\"slow\"}"), 2);
     world_end();
 }
 END_TEST
@@ -494,7 +670,12 @@ static Suite *suite(void)
     PL_TEST(tc, equal_ids_of_two_peers_keep_apart);
     PL_TEST(tc, req_peer_gets_the_final_answer_only);
     PL_TEST(tc, types_go_to_their_actor);
-    PL_TEST(tc, tenant_is_the_senders_word_on_the_admin_socket_only);
+    PL_TEST(tc, the_tenant_is_the_keys);
+    PL_TEST(tc, without_a_key_the_tenant_is_the_senders_word_by_ipc_and_admin_socket_only);
+    PL_TEST(tc, a_revoked_key_is_refused_with_the_id_of_its_message);
+    PL_TEST(tc, each_message_needs_its_role);
+    PL_TEST(tc, what_is_about_all_tenants_needs_an_operator_who_may_act_for_others);
+    PL_TEST(tc, a_tenant_over_its_rate_is_told_when_to_come_back);
     PL_TEST(tc, ping_is_answered_here);
     PL_TEST(tc, not_ready_while_a_part_that_requests_need_is_down);
     PL_TEST(tc, bytes_without_any_answer_are_bounded);

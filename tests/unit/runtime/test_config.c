@@ -15,6 +15,8 @@ static const struct pl_option table[] = {
     {"tool", PL_OPT_STRING, NULL, 0, 0, NULL, NULL, "A tool.", true},
     {"timeout", PL_OPT_U64, NULL, 0, 0, NULL, "ms", "Time.", false},
     {"placement.executor", PL_OPT_STRING, "process", 0, 0, NULL, NULL, "Where.", false},
+    {"tenant-queue", PL_OPT_U64, "4", 0, 64, NULL, NULL, "Places in the line.", false, "tenant"},
+    {"tenant-rate", PL_OPT_F64, "0", 0, 1000, NULL, NULL, "Requests a second.", false, "tenant"},
     {NULL, 0, NULL, 0, 0, NULL, NULL, NULL, false},
 };
 
@@ -239,6 +241,39 @@ START_TEST(help_shows_each_option_with_its_facts_and_is_cut_at_the_size)
 }
 END_TEST
 
+START_TEST(a_section_of_one_member_goes_before_all)
+{
+    const char *file = file_with("tenant-queue = 9\n[tenant acme]\nqueue = 3\n[tenant b c]\nrate = 2.5\n");
+    ck_assert_msg(LOAD(file, "--tenant-queue", "7") == 0, "%s", err.text);
+    ck_assert_uint_eq(pl_config_u64(config, "tenant-queue"), 7);
+    ck_assert_uint_eq(pl_config_u64_of(config, "tenant-queue", "acme"), 3);
+    ck_assert_uint_eq(pl_config_u64_of(config, "tenant-queue", "other"), 7);
+    ck_assert_uint_eq(pl_config_u64_of(config, "tenant-queue", "b c"), 7);
+    ck_assert_double_eq(pl_config_f64_of(config, "tenant-rate", "b c"), 2.5);
+    ck_assert_double_eq(pl_config_f64_of(config, "tenant-rate", "acme"), 0);
+    ck_assert_str_eq(pl_config_member(config, "tenant", 0), "acme");
+    ck_assert_str_eq(pl_config_member(config, "tenant", 1), "b c");
+    ck_assert_ptr_null(pl_config_member(config, "tenant", 2));
+    ck_assert_ptr_null(pl_config_member(config, "user", 0));
+}
+END_TEST
+
+START_TEST(a_wrong_section_of_a_member_is_refused_with_its_line)
+{
+    ck_assert_int_eq(LOAD(file_with("[tenant acme]\nqueue = 65\n")), -PL_E_INVALID);
+    ck_says("parlance.conf:2");
+    ck_assert_int_eq(LOAD(file_with("[tenant acme]\nspeed = 1\n")), -PL_E_INVALID);
+    ck_says("parlance.conf:2");
+    ck_assert_int_eq(LOAD(file_with("[user acme]\nqueue = 1\n")), -PL_E_INVALID);
+    ck_assert_int_eq(LOAD(file_with("[tenant acme]\nqueue = 1\n[tenant acme]\nqueue = 2\n")), -PL_E_INVALID);
+    ck_says("already set");
+    ck_assert_int_eq(
+        LOAD(file_with("[tenant aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee]\nqueue = 1\n")),
+        -PL_E_INVALID);
+    ck_says("section");
+}
+END_TEST
+
 START_TEST(another_kind_of_getter_stops_the_process)
 {
     ck_assert_int_eq(LOAD(NULL), 0);
@@ -269,6 +304,8 @@ static Suite *suite(void)
     PL_TEST(tc, words_are_left_to_who_asks_for_them);
     PL_TEST(tc, a_broken_file_is_refused_with_its_line);
     PL_TEST(tc, help_shows_each_option_with_its_facts_and_is_cut_at_the_size);
+    PL_TEST(tc, a_section_of_one_member_goes_before_all);
+    PL_TEST(tc, a_wrong_section_of_a_member_is_refused_with_its_line);
     tcase_add_test_raise_signal(tc, another_kind_of_getter_stops_the_process, 6);
     suite_add_tcase(s, tc);
     return s;

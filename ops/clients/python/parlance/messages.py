@@ -444,12 +444,14 @@ class Pong(Record):
         _Field('model_digest', 'model_digest', 'str', False, True, False, 0, 64, 0, False, (), None),
         _Field('ready', 'ready', 'bool', False, True, False, None, None, 0, False, (), None),
         _Field('credit', 'credit', 'u32', False, True, False, 0, 4294967295, 0, False, (), None),
+        _Field('role', 'role', 'str', False, False, True, 0, 16, 0, False, (), None),
     )
     version: str  # Of the program; at most 32 bytes
     model: str  # Name of the model; at most 128 bytes
     model_digest: str  # Of the model; at most 64 bytes
     ready: bool  # The model is loaded
     credit: int  # Requests that may be sent now; in requests
+    role: Optional[str] = None  # standby: it only reads, until it takes over. Absent: the service itself; at most 16 bytes
     unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
 
 
@@ -1135,4 +1137,5 @@ ERRORS: Dict[str, str] = {
     'model_unsupported': 'this model file cannot be served',
     'internal': 'an error of Parlance itself',
     'storage_full': 'there is no room on the disk',
+    'quota_exceeded': "the tenant's tokens of this day are used up",
 }
