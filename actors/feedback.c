@@ -6,6 +6,7 @@
  * id that was used for another turn.
  *
  *   LOADING --counts read--> READY          (the store went down: LOADING again, the line keeps)
+ *   a request to retrain:  RECORD (the audit record says so first) -> WRITE
  *   a rating:  NAMES (seen this id? which turn?) -> TURN -> RATED (an earlier one of this user?) -> WRITE
  *
  * 1. A rating is answered once it is on disk, with its index entries and the counts in the same batch.
@@ -27,7 +28,7 @@ enum {
     RETRY_AFTER_MS = 1000,
     PAGE_BYTES = 1 << 20 /* of one answer to feedback.list */
 };
-enum phase { LOADING, READY, NAMES, TURN, RATED, WRITE, LIST };
+enum phase { LOADING, READY, NAMES, TURN, RATED, RECORD, WRITE, LIST };
 
 struct waiting {
     struct waiting *next;
@@ -314,7 +315,29 @@ static void on_rated(struct pl_actor *self, struct feedback *st, const struct pl
 
 /* ---- other jobs ---- */
 
+/* A line of the audit record: with st->token it is waited for, with 0 nobody waits. */
+static struct pl_msg *audit_line(const struct feedback *st, uint64_t token, const char *outcome)
+{
+    PL_NEW(m, a, audit_add);
+    if (!m) return NULL;
+    a->token = token;
+    a->act = PL_STR("retrain.request");
+    a->outcome = pl_str_of(outcome);
+    a->has_tenant = st->asked->env.has_tenant;
+    a->tenant = pl_msg_str(m, st->asked->env.tenant);
+    return m;
+}
+
 static void begin_request(struct pl_actor *self, struct feedback *st)
+{
+    struct pl_msg *m = audit_line(st, ++st->token, "intent");
+    if (m)
+        store_send(self, st, &m, RECORD);
+    else
+        job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
+}
+
+static void on_recorded(struct pl_actor *self, struct feedback *st)
 {
     const struct pl_retrain_request *r = st->asked->body;
     struct pl_str reason = r->has_reason && r->reason.len ? r->reason : PL_STR("asked for by the operator");
@@ -336,6 +359,8 @@ static void on_written(struct pl_actor *self, struct feedback *st)
         pl_counter_add(st->ratings, 1);
         pl_reply(self, st->asked, &st->answer);
     } else {
+        struct pl_msg *m = audit_line(st, 0, "done");
+        if (m) pl_send_to(self, "store", &m);
         answer_state(self, st, st->asked);
     }
     job_finish(st);
@@ -555,6 +580,7 @@ static int feedback_receive(struct pl_actor *self, void *state, const struct pl_
     const struct pl_sys_up *up = PL_BODY(m, sys_up);
     const struct pl_store_rows *rows = PL_BODY(m, store_rows);
     const struct pl_store_written *written = PL_BODY(m, store_written);
+    const struct pl_audit_added *added = PL_BODY(m, audit_added);
     switch (m->type->id) {
     case PL_T_STORE_VALUES:
         on_values(self, st, m->body);
@@ -564,6 +590,9 @@ static int feedback_receive(struct pl_actor *self, void *state, const struct pl_
         break;
     case PL_T_STORE_WRITTEN:
         if (written->token == st->token && st->phase == WRITE) on_written(self, st);
+        break;
+    case PL_T_AUDIT_ADDED:
+        if (added->token == st->token && st->phase == RECORD) on_recorded(self, st);
         break;
     case PL_T_STORE_FAILED:
         on_failed(self, st, failed->token, (int)failed->code, NULL);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#define DELETE "sessions.delete"
 enum { PAGE_BYTES = 1024 * 1024, DELETE_PAGE = 256 };
 
 static struct pl_str hex_of(struct pl_msg *m, struct pl_bin key)
@@ -165,7 +166,7 @@ static struct pl_bin turns_prefix(struct pl_msg *tmp, const struct pl_msg *m)
     return pl_key_join(tmp, (struct pl_str[]){m->env.tenant, m->env.session, PL_STR("")}, 3, 0, 0);
 }
 
-int pl__listing_show(struct pl_actor *self, struct session *s, const struct pl_msg *m)
+static int show(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     const struct pl_sessions_show *q = m->body;
     PL_NEW(tmp, unused, ping);
@@ -179,11 +180,26 @@ int pl__listing_show(struct pl_actor *self, struct session *s, const struct pl_m
     return rc;
 }
 
+/* An export of everything somebody said leaves the house: it is recorded with its first page. */
+int pl__listing_show(struct pl_actor *self, struct session *s, const struct pl_msg *m)
+{
+    const struct pl_sessions_show *q = m->body;
+    if (q->export && !q->has_after) return pl__audit_before(self, s, m, "sessions.export", show);
+    return show(self, s, m);
+}
+
 /* --- delete: first what only points at the turns, page by page; the turns and the head go last, in one
  * batch, so that a crash in between leaves a session that can be deleted again --- */
 
 static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue *d,
                        const struct pl_msg *asked, const struct pl_str *after, uint32_t count);
+
+static int refuse_delete(struct pl_actor *self, struct session *s, const struct pl_msg *asked, int code,
+                         const char *text)
+{
+    int rc = pl__audit_after(self, s, asked, DELETE, code);
+    return rc ? rc : pl__session_refuse(self, asked, code, "session", text);
+}
 
 static int end_delete(struct session *s, struct dialogue *d)
 {
@@ -197,6 +213,8 @@ static int deleted(struct pl_actor *self, struct session *s, struct store_op *op
                    int code)
 {
     end_delete(s, op->dialogue);
+    int rc = pl__audit_after(self, s, op->asked, DELETE, reply ? 0 : code);
+    if (rc) return rc;
     if (!reply) return pl__session_refuse(self, op->asked, code, NULL, NULL);
     PL_NEW(m, d, sessions_deleted);
     if (!m) return -PL_E_NO_MEMORY;
@@ -234,7 +252,8 @@ static int pointers_gone(struct pl_actor *self, struct session *s, struct store_
 {
     if (!reply) {
         end_delete(s, op->dialogue);
-        return pl__session_refuse(self, op->asked, code, NULL, NULL);
+        int rc = pl__audit_after(self, s, op->asked, DELETE, code);
+        return rc ? rc : pl__session_refuse(self, op->asked, code, NULL, NULL);
     }
     return delete_rest(self, s, op->dialogue, op->asked, op->count);
 }
@@ -256,8 +275,8 @@ static int delete_page(struct pl_actor *self, struct session *s, struct store_op
     if (!rows) return pointers_gone(self, s, op, NULL, code);
     if (op->count + rows->rows_count == 0 && !op->dialogue->stored) {
         end_delete(s, op->dialogue);
-        return pl__session_refuse(self, op->asked, PL_E_NOT_FOUND, "session",
-                                  "there is no session of this name with a turn");
+        return refuse_delete(self, s, op->asked, PL_E_NOT_FOUND,
+                             "there is no session of this name with a turn");
     }
     if (rows->rows_count == 0) return delete_rest(self, s, op->dialogue, op->asked, op->count);
     PL_NEW(m, w, store_write);
@@ -299,15 +318,19 @@ static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue
     return rc;
 }
 
-int pl__listing_delete(struct pl_actor *self, struct session *s, const struct pl_msg *m)
+static int delete_recorded(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
-    if (!m->env.has_session) return pl__session_refuse(self, m, PL_E_INVALID, "session", "name the session");
     struct dialogue *d = pl__dialogue_get(self, s, m->env.tenant, m->env.session);
     if (!d) return -PL_E_NO_MEMORY;
     if (d->users)
-        return pl__session_refuse(self, m, PL_E_CONFLICT, "session",
-                                  "the session has requests that are not answered");
+        return refuse_delete(self, s, m, PL_E_CONFLICT, "the session has requests that are not answered");
     d->users++;
     d->deleting = true;
     return delete_scan(self, s, d, m, NULL, 0);
+}
+
+int pl__listing_delete(struct pl_actor *self, struct session *s, const struct pl_msg *m)
+{
+    if (!m->env.has_session) return pl__session_refuse(self, m, PL_E_INVALID, "session", "name the session");
+    return pl__audit_before(self, s, m, DELETE, delete_recorded);
 }

@@ -26,7 +26,9 @@ int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **
     struct pl_store_scan *c = PL_BODY(*m, store_scan);
     if (w) w->token = token;
     if (g) g->token = token;
+    struct pl_audit_add *a = PL_BODY(*m, audit_add);
     if (c) c->token = token;
+    if (a) a->token = token;
     pl_send_to(self, "store", m);
     return 0;
 }
@@ -470,6 +472,8 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
         return store_reply(self, s, ((struct pl_store_values *)m->body)->token, m, 0);
     case PL_T_STORE_ROWS:
         return store_reply(self, s, ((struct pl_store_rows *)m->body)->token, m, 0);
+    case PL_T_AUDIT_ADDED:
+        return store_reply(self, s, ((struct pl_audit_added *)m->body)->token, m, 0);
     case PL_T_STORE_FAILED: {
         const struct pl_store_failed *f = m->body;
         return store_reply(self, s, f->token, NULL, (int)f->code);

@@ -163,8 +163,10 @@ struct session {
 struct store_op;
 typedef int (*store_done)(struct pl_actor *self, struct session *s, struct store_op *op,
                           const struct pl_msg *reply, int code);
+typedef int (*audit_then)(struct pl_actor *self, struct session *s, const struct pl_msg *asked);
 struct store_op {
     store_done done;
+    audit_then then; /* of audit.c */
     struct request *request;
     struct dialogue *dialogue;
     struct pl_msg *asked; /* reference */
@@ -174,7 +176,8 @@ struct store_op {
 };
 
 /* session.c */
-/* Sends M (store.write, get or scan; its token is filled in) and runs OP->done with the reply. OP is copied.
+/* Sends M (store.write, get or scan, audit.add; its token is filled in) and runs OP->done with the reply. OP
+ * is copied.
  */
 int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **m, const struct store_op *op);
 /* Key in `meta` of the newest accepted_seq. */
@@ -189,6 +192,15 @@ int pl__session_refuse_err(struct pl_actor *self, const struct pl_msg *asked, co
 /* The same with retry_after_ms; 0: the usual one, where the code has any. */
 int pl__session_refuse_until(struct pl_actor *self, const struct pl_msg *asked, const struct pl_err *err,
                              uint64_t wait_ms);
+
+/* audit.c */
+/* Records that ACT is about to be done, and does it: THEN runs once the line is on disk; else ASKED is
+ * refused. */
+int pl__audit_before(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *act,
+                     audit_then then);
+/* Records how it ended; CODE 0: done. Nobody waits for it. */
+int pl__audit_after(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *act,
+                    int code);
 
 /* request.c */
 int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m);

@@ -98,6 +98,7 @@ static int turns_of(const struct cli *c, void (*turn)(const struct pl_turn_row *
     int code = cli_connect(c, true, &client);
     pl_sessions_show_type.init(&q);
     q.limit = TURNS_PAGE;
+    q.export = turn == export_turn;
     if (!code) code = cli_pages(client, &pages, &l);
     pl_client_destroy(&client);
     return code;

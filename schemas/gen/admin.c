@@ -80,9 +80,10 @@ TYPE(sessions_listed, "sessions.listed", PL_T_SESSIONS_LISTED, PL_EDGE_OUT)
 static const struct pl_field fields_sessions_show[] = {
     {.name = "limit", .name_len = 5, .form = PL_FORM_U32, .at = offsetof(struct pl_sessions_show, limit), .min = {.u = 1ULL}, .max = {.u = 1000ULL}, .initial = {.u = 100ULL}},
     {.name = "after", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_sessions_show, after), .has_at = offsetof(struct pl_sessions_show, has_after), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+    {.name = "export", .name_len = 6, .form = PL_FORM_BOOL, .at = offsetof(struct pl_sessions_show, export), .initial = {.u = 0ULL}},
 };
 static const struct pl_shape pl__sessions_show_shape = {
-    fields_sessions_show, 2, sizeof(struct pl_sessions_show),
+    fields_sessions_show, 3, sizeof(struct pl_sessions_show),
     offsetof(struct pl_sessions_show, unknown), offsetof(struct pl_sessions_show, unknown_count), 1,
 };
 TYPE(sessions_show, "sessions.show", PL_T_SESSIONS_SHOW, PL_EDGE_ADMIN)

@@ -75,6 +75,7 @@ struct pl_sessions_show {
     uint32_t limit; /* Most rows; 1 to 1000; default 100 */
     bool has_after;
     struct pl_str after; /* Continue after this one (next of the answer before); at most 1024 bytes */
+    bool export; /* The first page of an export, which goes into the audit record; default false */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

@@ -226,6 +226,34 @@ class BackupTest(unittest.TestCase):
 
 
 class AuditTest(unittest.TestCase):
+    def test_what_operators_do_is_recorded_before_and_after(self):
+        service = Service(self, threads=1, tools="none")
+        with service.client() as client:
+            ask(client, "q")
+        service.admin("sessions", "show", "s-q")
+        service.admin("sessions", "export")
+        service.admin("sessions", "export", "s-q")
+        service.admin("sessions", "delete", "s-q")
+        service.admin("sessions", "delete", "s-none", expect=1)
+        service.admin("retrain", "request")
+        rows = [(r["act"], r["outcome"]) for r in json.loads(service.admin("audit", "list", "--json"))][1:]
+        self.assertEqual(rows, [("sessions.export", "intent"), ("sessions.export", "intent"),
+                                ("sessions.delete", "intent"), ("sessions.delete", "done"),
+                                ("sessions.delete", "intent"), ("sessions.delete", "failed"),
+                                ("retrain.request", "intent"), ("retrain.request", "done")])
+
+    def test_an_act_that_cannot_be_recorded_is_not_done(self):
+        service = Service(self, threads=1, tools="none")
+        with service.client() as client:
+            ask(client, "q")
+        flip(os.path.join(service.data, "audit.jsonl"))
+        service.admin("sessions", "delete", "s-q", expect=1)
+        service.admin("sessions", "export", expect=1)
+        service.admin("retrain", "request", expect=1)
+        service.admin("backup", "create", expect=1)
+        self.assertIn(b"answer", service.admin("sessions", "show", "s-q"))
+        self.assertFalse(json.loads(service.admin("retrain", "status", "--json"))["due"])
+
     def test_a_changed_line_is_named_and_a_torn_one_told_apart(self):
         service = Service(self, threads=1, tools="none")
         service.stop()

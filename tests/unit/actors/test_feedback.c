@@ -14,9 +14,11 @@ struct row {
 static struct mem {
     struct row rows[ROWS]; /* sorted */
     uint32_t count, writes;
-    int fail;         /* code of the next write's store.failed */
-    bool crash_after; /* the next write is done, and then the handler fails */
-    bool mute;        /* no answers */
+    int fail;          /* code of the next write's store.failed */
+    bool crash_after;  /* the next write is done, and then the handler fails */
+    bool refuse_audit; /* lines of the audit record are refused */
+    int intents, outcomes;
+    bool mute; /* no answers */
 } mem;
 
 static int row_order(const struct row *r, struct pl_str family, struct pl_bin key)
@@ -133,6 +135,24 @@ static int mem_write(struct pl_actor *self, const struct pl_msg *asked)
     return 0;
 }
 
+static void mem_audit(struct pl_actor *self, const struct pl_msg *asked)
+{
+    const struct pl_audit_add *a = asked->body;
+    if (mem.refuse_audit) {
+        PL_NEW(f, b, store_failed);
+        b->token = a->token;
+        b->code = PL_E_CORRUPT;
+        pl_reply(self, asked, &f);
+        return;
+    }
+    ck_assert(pl_str_is(a->act, "retrain.request"));
+    mem.intents += pl_str_is(a->outcome, "intent");
+    mem.outcomes += pl_str_is(a->outcome, "done");
+    PL_NEW(m, b, audit_added);
+    b->token = a->token;
+    pl_reply(self, asked, &m);
+}
+
 static int mem_receive(struct pl_actor *self, void *state, const struct pl_msg *m)
 {
     if (mem.mute) return 0;
@@ -140,6 +160,8 @@ static int mem_receive(struct pl_actor *self, void *state, const struct pl_msg *
         mem_get(self, m);
     else if (m->type == &pl_store_scan_type)
         mem_scan(self, m);
+    else if (m->type == &pl_audit_add_type)
+        mem_audit(self, m);
     else if (m->type == &pl_store_write_type)
         return mem_write(self, m);
     return 0;
@@ -476,6 +498,20 @@ START_TEST(operator_can_ask_for_a_retraining)
     world.now_ms += 1000;
     ask((struct asked){.type = &pl_retrain_request_type});
     ck_assert_uint_eq(state()->since_ms, since);
+    ck_assert_int_eq(mem.intents, 2);
+    ck_assert_int_eq(mem.outcomes, 2);
+    end();
+}
+END_TEST
+
+START_TEST(a_retraining_that_cannot_be_recorded_is_refused)
+{
+    begin(0);
+    mem.refuse_audit = true;
+    expect_error(ask((struct asked){.type = &pl_retrain_request_type}), "corrupt", "");
+    ck_assert(!state()->due);
+    mem.refuse_audit = false;
+    ck_assert_ptr_nonnull(PL_BODY(ask((struct asked){.type = &pl_retrain_request_type}), retrain_state));
     end();
 }
 END_TEST
@@ -538,6 +574,7 @@ static Suite *suite(void)
     PL_TEST(tc, write_of_a_store_that_crashed_is_counted_when_it_was_done);
     PL_TEST(tc, messages_wait_while_the_counts_are_read);
     PL_TEST(tc, operator_can_ask_for_a_retraining);
+    PL_TEST(tc, a_retraining_that_cannot_be_recorded_is_refused);
     PL_TEST(tc, ratings_are_listed_in_pages);
     PL_TEST(tc, damaged_rows_do_no_harm);
     suite_add_tcase(s, tc);

@@ -555,9 +555,11 @@ class SessionsShow(Record):
     FIELDS: ClassVar[Tuple[_Field, ...]] = (
         _Field('limit', 'limit', 'u32', False, False, False, 1, 1000, 0, False, (), None),
         _Field('after', 'after', 'str', False, False, True, 0, 1024, 0, False, (), None),
+        _Field('export', 'export', 'bool', False, False, False, None, None, 0, False, (), None),
     )
     limit: int = 100  # Most rows; 1 to 1000; default 100
     after: Optional[str] = None  # Continue after this one (next of the answer before); at most 1024 bytes
+    export: bool = False  # The first page of an export, which goes into the audit record; default false
     unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
 
 
