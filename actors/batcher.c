@@ -12,6 +12,7 @@
  * ever. */
 #include "actors/batcher.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* LOST_MOST is below the restarts that supervisors allow (10), so that a deadly prompt ends before the node
@@ -95,7 +96,7 @@ static void update_gauges(struct batcher *b)
 
 /* Answers. */
 
-static void send_done(struct pl_actor *self, struct batcher *b, const char *client,
+static void send_done(struct pl_actor *self, struct batcher *b, const char *client, const char *trace,
                       const struct pl_gen_done *done, const char *text)
 {
     PL_NEW(m, d, gen_done);
@@ -107,12 +108,28 @@ static void send_done(struct pl_actor *self, struct batcher *b, const char *clie
     d->cached_tokens = done->cached_tokens;
     d->has_text = text != NULL;
     d->text = pl_msg_str(m, pl_str_of(text));
+    m->env.trace = pl_msg_str(m, pl_str_of(trace));
     pl_send_to(self, client, &m);
 }
 
 static bool is_running(const struct batcher *b, const struct pl_gen *g)
 {
     return b->s.slots[g->slot] == g;
+}
+
+static void end_prefill(struct pl_actor *self, struct pl_gen *g, int code)
+{
+    const struct pl_attribute tokens[] = {{.key = "prompt_tokens", .number = g->n_prompt},
+                                          {.key = "cached_tokens", .number = g->cached_tokens}};
+    pl_span_end(self, &g->prefill, code, tokens, 2);
+}
+
+/* Whichever of its spans is open. */
+static void end_spans(struct pl_actor *self, struct pl_gen *g, int code)
+{
+    const struct pl_attribute tokens = {.key = "tokens", .number = g->n_ids - g->n_prompt};
+    end_prefill(self, g, code);
+    pl_span_end(self, &g->decode, code, &tokens, 1);
 }
 
 /* Takes G out without a word. */
@@ -131,7 +148,8 @@ static void end(struct pl_actor *self, struct batcher *b, struct pl_gen *g, enum
                     : reason == PL_GEN_DONE_REASON_DEADLINE ? PL_E_DEADLINE_EXCEEDED
                                                             : 0;
     struct pl_gen_done d = {.gen = g->gen, .reason = reason, .code = code, .cached_tokens = g->cached_tokens};
-    send_done(self, b, g->client, &d, NULL);
+    end_spans(self, g, (int)code);
+    send_done(self, b, g->client, g->trace, &d, NULL);
     forget(b, g, true);
 }
 
@@ -140,7 +158,8 @@ static void end_failed(struct pl_actor *self, struct batcher *b, struct pl_gen *
 {
     struct pl_gen_done d = {
         .gen = g->gen, .reason = PL_GEN_DONE_REASON_ERROR, .code = code, .cached_tokens = g->cached_tokens};
-    send_done(self, b, g->client, &d, text ? text : pl_error_text((int)code));
+    end_spans(self, g, (int)code);
+    send_done(self, b, g->client, g->trace, &d, text ? text : pl_error_text((int)code));
     forget(b, g, false);
 }
 
@@ -151,7 +170,7 @@ static void refuse(struct pl_actor *self, struct batcher *b, const struct pl_msg
     char client[65] = {0};
     memcpy(client, m->env.from.ptr, m->env.from.len);
     struct pl_gen_done d = {.gen = s->gen, .reason = PL_GEN_DONE_REASON_ERROR, .code = (uint32_t)code};
-    send_done(self, b, client, &d, text ? text : pl_error_text(code));
+    send_done(self, b, client, "", &d, text ? text : pl_error_text(code));
 }
 
 static void send_token(struct pl_actor *self, struct batcher *b, const struct pl_gen *g, uint64_t logits_hash)
@@ -173,6 +192,7 @@ static void send_token(struct pl_actor *self, struct batcher *b, const struct pl
     t->has_logits_hashes = logits_hash != 0;
     t->logits_hashes = hash;
     t->logits_hashes_count = logits_hash != 0;
+    m->env.trace = pl_msg_str(m, pl_str_of(g->trace));
     pl_send_to(self, g->client, &m);
 }
 
@@ -248,6 +268,13 @@ static void on_step_undelivered(struct pl_actor *self, struct batcher *b, const 
 
 /* Steps. */
 
+/* The prompt has run: its first token was drawn. */
+static void begin_decode(struct pl_actor *self, struct pl_gen *g)
+{
+    end_prefill(self, g, 0);
+    pl_span_begin(self, &g->decode, "batcher.decode", pl_str_of(g->trace), false);
+}
+
 static void take_id(struct pl_actor *self, struct batcher *b, struct pl_gen *g,
                     const struct pl_exec_result *r)
 {
@@ -256,6 +283,7 @@ static void take_id(struct pl_actor *self, struct batcher *b, struct pl_gen *g,
     pl_histogram_observe(first ? b->counts.first_seconds : b->counts.token_seconds,
                          (double)(now_ms - (first ? g->submitted_ms : g->token_ms)) / 1000);
     g->token_ms = now_ms;
+    if (first) begin_decode(self, g);
     g->ids[g->n_ids++] = r->id;
     g->decoding = true;
     pl_counter_add(b->counts.generated, 1);
@@ -316,11 +344,12 @@ static void on_stepped(struct pl_actor *self, struct batcher *b, const struct pl
 }
 
 /* Those that are in a step for the first time have waited until now. */
-static void note_first_steps(struct batcher *b)
+static void note_first_steps(struct pl_actor *self, struct batcher *b)
 {
     for (struct pl_gen *g = b->s.running.first; g; g = g->next) {
         if (!g->rows || g->began_ms) continue;
         g->began_ms = b->sent_ms;
+        pl_span_begin(self, &g->prefill, "batcher.prefill", pl_str_of(g->trace), false);
         pl_histogram_observe(b->counts.queue_seconds, (double)(g->began_ms - g->submitted_ms) / 1000);
     }
 }
@@ -339,7 +368,7 @@ static int send_step(struct pl_actor *self, struct batcher *b)
     step->incarnation = b->incarnation;
     b->in_flight = true;
     b->sent_ms = pl_now_ms(self);
-    note_first_steps(b);
+    note_first_steps(self, b);
     if (b->s.decode_rows) {
         pl_counter_add(b->counts.decode_steps, 1);
         pl_histogram_observe(b->counts.decode_batch, b->s.decode_rows);
@@ -405,7 +434,7 @@ static int on_submit(struct pl_actor *self, struct batcher *b, const struct pl_m
             .gen = s->gen, .reason = PL_GEN_DONE_REASON_CANCELLED, .code = PL_E_CANCELLED};
         char client[65] = {0};
         memcpy(client, m->env.from.ptr, m->env.from.len);
-        send_done(self, b, client, &d, NULL);
+        send_done(self, b, client, "", &d, NULL);
         return 0;
     }
     if (check_submit(b, s, &err)) {
@@ -420,6 +449,7 @@ static int on_submit(struct pl_actor *self, struct batcher *b, const struct pl_m
     memcpy(g->client, m->env.from.ptr, m->env.from.len);
     g->submitted_ms = pl_now_ms(self);
     g->deadline_ms = m->deadline_ms;
+    snprintf(g->trace, sizeof g->trace, "%.*s", PL_STR_FMT(m->env.trace));
     pl__gens_push(&b->s.waiting, g);
     pl_kill_point(self, "queued");
     return 0;
@@ -442,6 +472,7 @@ static void on_answer_undelivered(struct pl_actor *self, struct batcher *b,
 {
     struct pl_gen *g = find(b, u->to, u->token);
     bool is_done = pl_str_is(u->type, pl_gen_done_type.name);
+    if (g) end_spans(self, g, (int)u->code);
     if (g) forget(b, g, true);
     if ((!g && !is_done) || u->code != PL_E_OVERLOADED || u->to.len > 64) return;
     PL_NEW(m, d, gen_done);

@@ -29,6 +29,8 @@ struct pl_gen {
     char client[65]; /* who gets the answer */
     uint64_t gen;
     uint64_t submitted_ms, deadline_ms;
+    char trace[65];                   /* of its submission */
+    struct pl_span prefill, decode;
     uint64_t began_ms, token_ms;      /* of its first step (0: none yet), of its newest token */
     struct pl_exec_open sampling;     /* parameters; slot and ids are set when it is opened */
     uint32_t *ids;                    /* [n_most] prompt, then what was drawn */

@@ -84,11 +84,19 @@ static void send_error(struct pl_actor *self, struct frontdoor *st, const struct
     pl_msg_unref(&m);
 }
 
+static void end_span(struct pl_actor *self, struct pl_ticket *t, int code)
+{
+    const struct pl_attribute of[] = {{.key = "type", .text = t->type},
+                                      {.key = "bytes", .number = t->request_bytes}};
+    pl_span_end(self, &t->span, code, of, 2);
+}
+
 /* Closes the ticket and tells its peer why there is no answer. */
 static void fail_ticket(struct pl_actor *self, struct frontdoor *st, struct pl_ticket *t,
                         const struct pl_err *err)
 {
     struct pl_ticket was = *t;
+    end_span(self, &was, err->code);
     pl__ticket_close(&st->peers, t); /* first: sending may cut the peer with all its tickets */
     send_error(self, st, &was.origin, was.id, err);
 }
@@ -104,6 +112,7 @@ static void close_answered(struct pl_actor *self, struct frontdoor *st, struct p
     const struct pl_chat_error *e = PL_BODY(m, chat_error);
     if (e) pl_counter_add(error_counter(st, pl_error_code(e->code.ptr, e->code.len)), 1);
     pl_histogram_observe(st->seconds, (double)(pl_now_ms(self) - t->opened_ms) / 1e3);
+    end_span(self, t, e ? pl_error_code(e->code.ptr, e->code.len) : 0);
     pl__ticket_close(&st->peers, t);
 }
 
@@ -125,6 +134,8 @@ static void on_answer(struct pl_actor *self, struct frontdoor *st, const struct 
     CLEAR(&out.env, reply_to);
     CLEAR(&out.env, tenant);
     CLEAR(&out.env, correlation);
+    CLEAR(&out.env, trace);
+    if (was.trace[0]) SET(&out.env, trace, pl_str_of(was.trace));
     if (was.id[0]) SET(&out.env, correlation, pl_str_of(was.id));
     if (is_final(m)) close_answered(self, st, t, m);
     if (!was.origin.delimiter || is_final(m))
@@ -178,6 +189,8 @@ static int check(const struct frontdoor *st, const struct pl_caller *c, struct p
     if (rc) return rc;
     if (needs_id(m->type) && !m->env.id.len)
         return pl_fail(err, PL_E_INVALID, "id", "%s needs an id of 1 to 64 bytes", m->type->name);
+    if (m->env.trace.len && !pl_trace_check(m->env.trace))
+        return pl_fail(err, PL_E_INVALID, "trace", "the trace is no traceparent of W3C's trace context");
     if (st->stopping && m->type->id != PL_T_PING)
         return pl_fail(err, PL_E_UNAVAILABLE, NULL, "the service is stopping");
     if (st->opts.standby && !only_reads(m->type))
@@ -224,6 +237,17 @@ static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struc
     pl_msg_unref(&m);
 }
 
+/* With a file of spans, a request without a trace begins one. What goes inside belongs to the request's span.
+ */
+static void begin_span(struct pl_actor *self, struct pl_ticket *t, struct pl_msg *m)
+{
+    t->type = m->type->name;
+    t->request_bytes = t->frame_bytes;
+    snprintf(t->trace, sizeof t->trace, "%.*s", PL_STR_FMT(m->env.trace));
+    pl_span_begin(self, &t->span, "frontdoor.request", m->env.trace, true);
+    m->env.trace = pl_msg_str(m, pl_span_context(&t->span));
+}
+
 /* Passes a good message on; takes it. */
 static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_origin *o, uint32_t frame_bytes,
                  struct pl_msg **m, struct pl_err *err)
@@ -240,6 +264,7 @@ static int admit(struct pl_actor *self, struct frontdoor *st, const struct pl_or
     SET(env, from, PL_STR("frontdoor"));
     SET(env, reply_to, PL_STR("frontdoor"));
     SET(env, correlation, name);
+    begin_span(self, t, *m);
     /* Who cancels its own open request gets one chat.done, by the request's ticket. */
     if ((*m)->type->id == PL_T_CHAT_CANCEL && pl__ticket_is_second(t)) pl__ticket_close(&st->peers, t);
     pl_send_to(self, route, m);

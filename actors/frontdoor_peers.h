@@ -32,8 +32,11 @@ struct pl_ticket {
     char id[65];               /* outside; "" when the producer gave none */
     struct pl_origin origin;
     const char *route; /* the actor that works on it; static */
+    const char *type;          /* of the request; static */
+    char trace[65];            /* as the producer gave it */
+    struct pl_span span;
     uint64_t opened_ms;
-    uint32_t frame_bytes; /* of the request, until its first answer */
+    uint32_t request_bytes, frame_bytes; /* of the request; the latter until its first answer */
     struct pl_peer *peer;
     struct pl_ticket *before, *after;           /* of the same peer */
     struct pl_ticket *twin_before, *twin_after; /* of the same peer and id */

@@ -41,6 +41,7 @@ struct call {
     uint64_t timer;
     uint32_t attempts;
     bool checked, dropped;
+    struct pl_span span;
 };
 
 struct queue {
@@ -149,6 +150,9 @@ static void count(struct pl_actor *self, const struct tool *t, int code)
 static void finish(struct pl_actor *self, const struct tool *t, struct call *c, int code,
                    struct pl_str content)
 {
+    const struct pl_attribute of[] = {{.key = "tool", .text = t->name},
+                                      {.key = "attempts", .number = c->attempts}};
+    pl_span_end(self, &c->span, code, of, 2);
     if (!c->dropped) {
         answer(self, c->request, code, content);
         count(self, t, code);
@@ -271,7 +275,8 @@ static void run(struct pl_actor *self, struct tools *st, struct tool *t, struct 
     c->run = b->call = ++st->next_number;
     c->attempts++;
     b->arguments = pl_msg_str(m, ((const struct pl_tool_call *)c->request->body)->arguments);
-    m->env.trace = pl_msg_str(m, c->request->env.trace);
+    if (!c->span.name) pl_span_begin(self, &c->span, "tool.call", c->request->env.trace, false);
+    m->env.trace = pl_msg_str(m, pl_span_context(&c->span));
     c->timer = pl_timer_start(self, described(t)->timeout_ms, TIMER_RUN, c->number);
     t->running = c;
     pl_send_to(self, t->actor, &m);

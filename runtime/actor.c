@@ -132,10 +132,12 @@ static int handle(struct pl_actor *a, struct pl_msg *m)
         w->handler_fault ? w->handler_fault(w->self, a->route->name, m) : PL_HANDLER_SOUND;
     int rc = fault == PL_HANDLER_FAILS_BEFORE ? -PL_E_INTERNAL : 0;
     n->current = m;
+    pl_log_trace(m->env.trace.ptr, m->env.trace.len);
     if (rc == 0) rc = a->cls->receive(a, a->state, m);
     if (rc >= 0 && fault == PL_HANDLER_FAILS_AFTER) rc = -PL_E_INTERNAL;
     if (rc >= 0 && a->broken) rc = a->broken;
     n->current = NULL;
+    pl_log_trace(NULL, 0);
     if (rc < 0) {
         pl__dead(n, m, PL_E_UNAVAILABLE);
     } else if (rc == PL_UNHANDLED && m->env.from.len) {
@@ -230,7 +232,14 @@ void pl__actor_destroy(struct pl_actor *a)
 
 /* ---- what handlers call ---- */
 
-static void send_by(struct pl_actor *self, struct pl_msg **m, enum pl__lane lane)
+/* What is sent while a message is handled belongs to its trace. */
+static void inherit_trace(const struct pl_actor *self, struct pl_msg *m)
+{
+    const struct pl_msg *cause = self->node->current;
+    if (!m->env.trace.len && cause && cause->env.trace.len) m->env.trace = pl_msg_str(m, cause->env.trace);
+}
+
+static void send_by(struct pl_actor *self, struct pl_msg **m, enum pl__lane lane, bool inherits)
 {
     struct pl_msg *out = *m;
     *m = NULL;
@@ -241,6 +250,7 @@ static void send_by(struct pl_actor *self, struct pl_msg **m, enum pl__lane lane
         pl_msg_unref(&out);
         out = wrap;
     }
+    if (out && inherits) inherit_trace(self, out);
     if (out && out->lacking) pl_msg_unref(&out);
     if (!out) {
         self->broken = -PL_E_NO_MEMORY;
@@ -274,19 +284,19 @@ static void address(struct pl_actor *self, struct pl_msg *m, struct pl_str name)
 
 void pl_send(struct pl_actor *self, struct pl_msg **m)
 {
-    send_by(self, m, PL__LANE_USER);
+    send_by(self, m, PL__LANE_USER, true);
 }
 
 void pl_send_to(struct pl_actor *self, const char *to, struct pl_msg **m)
 {
     if (*m) address(self, *m, pl_str_of(to));
-    send_by(self, m, PL__LANE_USER);
+    send_by(self, m, PL__LANE_USER, true);
 }
 
 void pl_send_system(struct pl_actor *self, const char *to, struct pl_msg **m)
 {
     if (*m) address(self, *m, pl_str_of(to));
-    send_by(self, m, PL__LANE_SYSTEM);
+    send_by(self, m, PL__LANE_SYSTEM, true);
 }
 
 void pl_reply(struct pl_actor *self, const struct pl_msg *request, struct pl_msg **m)
@@ -299,7 +309,7 @@ void pl_reply(struct pl_actor *self, const struct pl_msg *request, struct pl_msg
         if (!e->tenant.len) e->tenant = pl_msg_str(*m, q->tenant);
         if (!e->trace.len) e->trace = pl_msg_str(*m, q->trace);
     }
-    send_by(self, m, PL__LANE_USER);
+    send_by(self, m, PL__LANE_USER, false);
 }
 
 void pl_forward(struct pl_actor *self, const char *to, const struct pl_msg *m)

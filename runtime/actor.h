@@ -22,6 +22,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/msg.h"
+#include "runtime/span.h"
 
 struct pl_actor; /* the running actor, as its own handlers see it */
 
@@ -53,7 +54,8 @@ struct pl_actor_class {
                      * are told in the log when a handler takes 5 ms, and counted as stalled from 50 ms on. */
 };
 
-/* Sends: takes *M (nulled always). M->env.to must be set (pl_send_to sets it). env.from is filled in. Never fails to
+/* Sends: takes *M (nulled always). A message without a trace gets that of the message that is being handled; an answer has
+ * its request's or none. M->env.to must be set (pl_send_to sets it). env.from is filled in. Never fails to
  * its caller: what cannot be delivered comes back as sys.undelivered (no memory: the handler counts as failed, so *M may
  * be the NULL of a failed pl_msg_create). A sender is its own copy of nobody's memory:
  * nothing of M may be touched afterwards. */

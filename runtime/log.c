@@ -106,6 +106,24 @@ static void put_pairs(struct line *l, char *text)
     }
 }
 
+static _Thread_local const char *trace;
+static _Thread_local size_t trace_len;
+
+void pl_log_trace(const char *traceparent, size_t len)
+{
+    trace = traceparent;
+    trace_len = len;
+}
+
+/* Of a traceparent the id of the trace is what one looks for. */
+static void put_trace(struct line *l)
+{
+    if (trace_len >= 55 && trace[2] == '-')
+        put_pair(l, "trace", 5, trace + 3, 32);
+    else if (trace_len)
+        put_pair(l, "trace", 5, trace, trace_len);
+}
+
 static void put_time(struct line *l, const struct pl_log *log)
 {
     if (!log->wall_ms) return;
@@ -139,6 +157,7 @@ void pl_log_write(struct pl_log *log, enum pl_log_level level, const char *actor
     put_text(&l, "node", log->node);
     put_text(&l, "actor", actor);
     put_text(&l, "event", event);
+    put_trace(&l);
     if (fmt) {
         split_format(fmt, format);
         va_list ap;

@@ -7,6 +7,7 @@
 #ifndef PL_RUNTIME_LOG_H
 #define PL_RUNTIME_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum pl_log_level { PL_LOG_ERROR, PL_LOG_WARN, PL_LOG_INFO, PL_LOG_DEBUG };
@@ -19,6 +20,8 @@ struct pl_log {
 };
 void pl_log_write(struct pl_log *log, enum pl_log_level level, const char *actor, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* From now on lines of this thread say "trace": the trace id of this traceparent (lent until the next call). NULL: none. */
+void pl_log_trace(const char *traceparent, size_t len);
 int pl_log_level_parse(const char *name); /* error, warn, info, debug; -1 when unknown */
 
 #endif

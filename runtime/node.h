@@ -33,6 +33,7 @@ struct pl_world {
     uint64_t (*coarse_ms)(void *self);
     uint64_t (*wall_ms)(void *self);
     uint64_t (*now_us)(void *self); /* the same clock as now_ms, finer; NULL: now_ms in thousands */
+    uint64_t (*wall_us)(void *self); /* wall_ms, finer; NULL: wall_ms in thousands */
     uint64_t (*random)(void *self);
     void (*process)(void *self, struct pl_process *out); /* NULL: not known */
     /* Bytes to a peer node, one frame, as pl_node_link_frame there gets them: 0, -PL_E_AGAIN (its queue is full), -PL_E_GONE (not connected). */
@@ -59,6 +60,7 @@ struct pl_node_opts {
     uint32_t heartbeat_ms;     /* 0: 1000 */
     uint32_t heartbeat_timeout_ms; /* 0: 60000; a peer silent for so long is killed and restarted */
     uint32_t dead_letters;      /* of the newest so many are remembered; 0: none */
+    struct pl_spans *spans;     /* where spans are written, lent for the node's life; NULL: nowhere */
     size_t dead_letter_bytes;   /* of their messages, for a replay */
     bool gather_metrics;        /* hub: the leaves send their metrics with each heartbeat, for pl_node_metrics_write */
 };

@@ -69,6 +69,7 @@ static struct pl_msg *notice_of(const struct pl_msg *m, int code)
     notice->env.tenant = pl_msg_str(notice, m->env.tenant);
     notice->env.session = pl_msg_str(notice, m->env.session);
     notice->env.correlation = pl_msg_str(notice, m->env.correlation.len ? m->env.correlation : m->env.id);
+    notice->env.trace = pl_msg_str(notice, m->env.trace);
     u->to = pl_msg_str(notice, m->env.to);
     u->type = pl_str_of(m->type->name);
     u->correlation = pl_msg_str(notice, m->env.correlation);

@@ -11,7 +11,7 @@ static uint64_t ms_of(struct timeval t)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_usec / 1000;
 }
 
-/* The folder itself is open while it is read. */
+/* The folder itself is open while it is read. 0 in a process that nobody may look into, unless it is root's. */
 static uint32_t open_files(void)
 {
     uint32_t n = 0;

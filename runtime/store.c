@@ -94,13 +94,36 @@ static void go_read_only(struct pl_actor *self, struct store *s, const struct pl
     pl_timer_start(self, s->reopen_ms, TIMER_REOPEN, 0);
 }
 
+/* FIRST: the time at which the commit began, when any of its writes belongs to a trace that is written. */
+static void begin_spans(struct pl_actor *self, const struct store *s, struct pl_span *first)
+{
+    for (uint32_t i = 0; i < s->pending_count && !first->on; i++)
+        if (s->pending[i]->env.trace.len)
+            pl_span_begin(self, first, "store.commit", s->pending[i]->env.trace, false);
+}
+
+static void end_spans(struct pl_actor *self, const struct store *s, const struct pl_span *first, int rc)
+{
+    const struct pl_attribute writes = {.key = "writes", .number = s->pending_count};
+    for (uint32_t i = 0; i < s->pending_count && first->on; i++) {
+        struct pl_span one;
+        pl_span_begin(self, &one, "store.commit", s->pending[i]->env.trace, false);
+        one.wall_us = first->wall_us;
+        one.mono_us = first->mono_us;
+        pl_span_end(self, &one, -rc, &writes, 1);
+    }
+}
+
 static void commit(struct pl_actor *self, struct store *s)
 {
     if (s->pending_count == 0) return;
     struct pl_err err = {0};
     pl_kill_point(self, "commit");
     double began = now_s();
+    struct pl_span first = {0};
+    begin_spans(self, s, &first);
     int rc = pl__disk_commit(s->disk, &err);
+    end_spans(self, s, &first, rc);
     pl_histogram_observe(s->seconds, now_s() - began);
     pl_counter_add(s->commits, 1);
     pl_counter_add(s->requests, s->pending_count);

@@ -26,11 +26,16 @@ static uint64_t coarse_ms(void *self)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static uint64_t wall_ms(void *self)
+static uint64_t wall_us(void *self)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t wall_ms(void *self)
+{
+    return wall_us(self) / 1000;
 }
 
 static uint64_t draw(void *self)
@@ -102,6 +107,7 @@ struct pl_world pl_loop_world(struct pl_loop *l)
         .coarse_ms = coarse_ms,
         .wall_ms = wall_ms,
         .now_us = now_us,
+        .wall_us = wall_us,
         .random = draw,
         .process = pl__process_read,
         .link_send = link_send,

@@ -58,6 +58,8 @@ int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request
     m->env.correlation = pl_msg_str(m, pl_str_of(number));
     m->deadline_ms = r->deadline_ms;
     r->state = REQ_GENERATING;
+    m->env.trace = pl_msg_str(m, r->asked->env.trace);
+    pl_span_end(self, &r->queue_span, 0, NULL, 0);
     pl_send_to(self, "batcher", &m);
     return 0;
 }
@@ -231,6 +233,7 @@ static int send_call(struct pl_actor *self, struct session *s, struct request *r
     c->call = call;
     c->tool = pl_msg_str(m, t->tool);
     c->arguments = pl_msg_str(m, t->arguments);
+    m->env.trace = pl_msg_str(m, r->asked->env.trace);
     pl_send_to(self, "tools", &m);
     return 0;
 }

@@ -100,6 +100,7 @@ void pl__request_forget_subscribers(struct request *r)
 void pl__request_free(struct pl_actor *self, struct session *s, struct request *r)
 {
     struct dialogue *d = r->dialogue;
+    if (self) pl_span_end(self, &r->queue_span, PL_E_CANCELLED, NULL, 0); /* NULL: the actor stops */
     if (d && r->in_line) {
         struct request **at = &d->first;
         while (*at && *at != r) at = &(*at)->next;
@@ -539,7 +540,8 @@ static int fill_record(struct pl_actor *self, struct request *r, const struct pl
     make_name(name, sizeof name, "t-", wall, pl_random_u64(self));
     record->turn = pl_msg_str(r->record, pl_str_of(name));
     record->seed = q->has_seed ? q->seed : pl_random_u64(self);
-    record->has_trace = asked->env.has_trace;
+    pl_span_begin(self, &r->queue_span, "session.queue", asked->env.trace, false);
+    record->has_trace = asked->env.trace.len > 0;
     record->trace = pl_msg_str(r->record, asked->env.trace);
     r->deadline_ms = asked->deadline_ms;
     if (asked->deadline_ms != PL_NO_DEADLINE)
@@ -695,6 +697,8 @@ int pl__request_recover(struct pl_actor *self, struct session *s, const struct p
     if (!rc) rc = pl_chat_request_type.decode(&c, &r->asked->arena, r->asked->body, &err);
     if (rc) return rc;
     r->recovered = true;
+    r->asked->env.trace = pl_msg_str(r->asked, record->trace);
+    pl_span_begin(self, &r->queue_span, "session.queue", r->asked->env.trace, false);
     r->asked->env.has_user = true;
     r->asked->env.user = pl_msg_str(r->asked, record->user);
     r->asked->env.has_session = true;

@@ -96,6 +96,7 @@ struct request {
     uint64_t wait_ms;           /* after which a refused one may come again; 0: the usual */
     struct request *next;       /* in the dialogue's line */
     struct subscriber *subscribers;
+    struct pl_span queue_span; /* until it is generated for the first time */
     uint64_t deadline_ms, deadline_timer;
     uint64_t tools_timer; /* how long it waits for its tools' descriptions */
     bool tools_waived;    /* it waited long enough */

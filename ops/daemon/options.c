@@ -126,6 +126,9 @@ const struct pl_option pl_daemon_options[] = {
      .unit = "MiB",
      .doc =
          "most memory of the edge, the process that owns the outside sockets; over it it is started again"},
+    {.name = "spans",
+     .kind = PL_OPT_STRING,
+     .doc = "file for spans, OTLP/JSON lines; at 64 MiB it becomes FILE.1; none by default"},
     {.name = "placement.store",
      .kind = PL_OPT_CHOICE,
      .fallback = "inproc",

@@ -199,6 +199,7 @@ static int serve(struct daemon *d, struct pl_err *err)
     struct pl_node_opts o = {.name = "service",
                              .world = pl_loop_world(d->loop),
                              .log = &d->service.log,
+                             .spans = d->service.spans,
                              .dead_letters = PL_LETTERS,
                              .dead_letter_bytes = PL_LETTERS_BYTES};
     o.gather_metrics = pl_config_str(d->config, "metrics") != NULL;

@@ -268,6 +268,8 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     if (!rc && needs_text(node)) rc = read_model(s, node, err);
     if (!needs_text(node)) take_model_name(s);
     snprintf(s->listen, sizeof s->listen, "%s", pl_config_str(c, "listen"));
+    const char *spans = pl_config_str(c, "spans");
+    if (!rc && spans) rc = pl_spans_open(spans, PL_SPANS_BYTES, &s->spans, err);
     if (!rc) fill_options(s);
     return rc;
 }
@@ -316,6 +318,7 @@ int pl_service_unlock(struct pl_service *s, const char *node, bool first, struct
 void pl_service_finish(struct pl_service *s)
 {
     pl_master_clear(&s->master);
+    pl_spans_close(&s->spans);
     pl_template_destroy(&s->chat_template);
     pl_vocab_destroy(&s->vocab);
     free(s->tenant_rules);
@@ -403,6 +406,7 @@ int pl_leaf_run(struct pl_service *s, void *zmq, const char *role, const char *e
                              .log = &s->log,
                              .hub = "service",
                              .incarnation = incarnation,
+                             .spans = s->spans,
                              .dead_letters = PL_LETTERS,
                              .dead_letter_bytes = PL_LETTERS_BYTES};
     rc = pl_node_create(&o, &node, err);

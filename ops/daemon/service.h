@@ -13,6 +13,7 @@
 
 /* What each node remembers of its dead letters. */
 enum { PL_TOOLS_MAX = 16, PL_PATH_MAX = 1024, PL_LETTERS = 1024, PL_LETTERS_BYTES = 8 << 20 };
+#define PL_SPANS_BYTES ((uint64_t)64 << 20) /* of the file, then it begins anew */
 
 struct pl_service {
     const struct pl_config *config;
@@ -32,6 +33,7 @@ struct pl_service {
     char vault_path[PL_PATH_MAX];
     struct pl_tenant_rules tenants;
     struct pl_tenant_rule *tenant_rules; /* of those with a section in the file */
+    struct pl_spans *spans; /* NULL: none are written */
 
     struct pl_frontdoor_opts frontdoor;
     struct pl_session_opts session;

@@ -207,7 +207,7 @@ struct pl_node_row {
     uint64_t pid; /* Its process; 0: not known; default 0 */
     uint64_t rss_bytes; /* Memory of its process; default 0 */
     uint64_t cpu_ms; /* Processor time of its process; in ms; default 0 */
-    uint32_t open_files; /* File descriptors of its process; default 0 */
+    uint32_t open_files; /* File descriptors of its process; 0: not known; default 0 */
     uint64_t up_ms; /* Since its start; in ms; default 0 */
     uint32_t restarts; /* Of the child that it is; default 0 */
     uint64_t sent; /* Messages: sent = handled + refused + dead + in flight; default 0 */

@@ -811,7 +811,7 @@ class NodeRow(Record):
     pid: int = 0  # Its process; 0: not known; default 0
     rss_bytes: int = 0  # Memory of its process; default 0
     cpu_ms: int = 0  # Processor time of its process; in ms; default 0
-    open_files: int = 0  # File descriptors of its process; default 0
+    open_files: int = 0  # File descriptors of its process; 0: not known; default 0
     up_ms: int = 0  # Since its start; in ms; default 0
     restarts: int = 0  # Of the child that it is; default 0
     sent: int = 0  # Messages: sent = handled + refused + dead + in flight; default 0
