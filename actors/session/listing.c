@@ -1,5 +1,6 @@
 /* listing.c - what an operator asks of sessions: list, show (also an export, page by page), delete. Reads the
- * store, not the memory. A page's `next` is the hex form of its last key; the next page begins after it. */
+ * store, not the memory. A page's `next` is the hex form of its last key; the next page begins after it, but
+ * never before the keys of the tenant: an `after` of one's own making shows nothing of others. */
 #include "actors/session/session.h"
 
 #include <stdlib.h>
@@ -38,7 +39,13 @@ static int after_hex(struct pl_msg *m, struct pl_str hex, struct pl_bin *out)
     return 0;
 }
 
-/* Scans FAMILY below PREFIX (empty: all of it) from after AFTER on. */
+static bool comes_before(struct pl_bin a, struct pl_bin b)
+{
+    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    return order < 0 || (order == 0 && a.len < b.len);
+}
+
+/* Scans FAMILY below PREFIX from after AFTER on. */
 static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *family,
                 struct pl_bin prefix, const struct pl_str *after, uint32_t limit, struct store_op op)
 {
@@ -47,11 +54,9 @@ static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *a
     c->family = pl_str_of(family);
     c->limit = limit;
     c->max_bytes = PAGE_BYTES;
-    if (prefix.len) {
-        c->has_from = c->has_to = true;
-        c->from = pl_msg_bin(m, prefix.ptr, prefix.len);
-        c->to = pl_key_after(m, prefix);
-    }
+    c->has_from = c->has_to = true;
+    c->from = pl_msg_bin(m, prefix.ptr, prefix.len);
+    c->to = pl_key_after(m, prefix);
     struct pl_bin from;
     int rc = after && after->len ? after_hex(m, *after, &from) : 0;
     if (rc) {
@@ -60,10 +65,7 @@ static int scan(struct pl_actor *self, struct session *s, const struct pl_msg *a
                                                         "give the `next` of the page before")
                                    : rc;
     }
-    if (after && after->len) {
-        c->has_from = true;
-        c->from = from;
-    }
+    if (after && after->len && comes_before(c->from, from)) c->from = from;
     op.asked = (struct pl_msg *)asked;
     return pl__session_store(self, s, &m, &op);
 }
@@ -106,11 +108,22 @@ static int listed(struct pl_actor *self, struct session *s, struct store_op *op,
     return 0;
 }
 
+/* Keys of all sessions of a tenant, and of their turns, begin with: tenant 0. */
+static struct pl_bin tenant_prefix(struct pl_msg *tmp, const struct pl_msg *m)
+{
+    return pl_key_join(tmp, (struct pl_str[]){m->env.tenant, PL_STR("")}, 2, 0, 0);
+}
+
 int pl__listing_list(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
     const struct pl_sessions_list *q = m->body;
-    return scan(self, s, m, PL_FAMILY_SESSIONS, (struct pl_bin){NULL, 0}, q->has_after ? &q->after : NULL,
-                q->limit, (struct store_op){.done = listed});
+    PL_NEW(tmp, unused, ping);
+    (void)unused;
+    if (!tmp) return -PL_E_NO_MEMORY;
+    int rc = scan(self, s, m, PL_FAMILY_SESSIONS, tenant_prefix(tmp, m), q->has_after ? &q->after : NULL,
+                  q->limit, (struct store_op){.done = listed});
+    pl_msg_unref(&tmp);
+    return rc;
 }
 
 static struct pl_turn_row row_of(const struct pl_rec_turn *t)
@@ -172,8 +185,7 @@ static int show(struct pl_actor *self, struct session *s, const struct pl_msg *m
     PL_NEW(tmp, unused, ping);
     (void)unused;
     if (!tmp) return -PL_E_NO_MEMORY;
-    struct pl_bin prefix = {0};
-    if (m->env.has_session) prefix = turns_prefix(tmp, m);
+    struct pl_bin prefix = m->env.has_session ? turns_prefix(tmp, m) : tenant_prefix(tmp, m);
     int rc = scan(self, s, m, PL_FAMILY_TURNS, prefix, q->has_after ? &q->after : NULL, q->limit,
                   (struct store_op){.done = shown});
     pl_msg_unref(&tmp);

@@ -265,7 +265,7 @@ static int run(const struct cli *c)
     return t.code;
 }
 
-static const struct pl_option options[] = {CLI_COMMON, CLI_ENDPOINT, CLI_REQUEST, CLI_END};
+static const struct pl_option options[] = {CLI_COMMON, CLI_WAIT, CLI_REQUEST, CLI_END};
 const struct cli_command cli_chat = {
     "chat", "", "Talk; answers stream. Without a terminal: one question a line.", options, run, "nmax-tokens",
 };

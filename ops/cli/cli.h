@@ -55,19 +55,27 @@ extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, 
         .name = "help", .kind = PL_OPT_BOOL, .fallback = "false", .doc = "print this and exit"               \
     }
 #define CLI_WAIT                                                                                             \
-    {                                                                                                        \
-        .name = "wait", .kind = PL_OPT_F64, .fallback = "5", .min = 0, .max = 86400, .unit = "s",            \
-        .doc = "how long to wait for the service to answer at all"                                           \
-    },                                                                                                       \
-    {                                                                                                        \
-        .name = "standby", .kind = PL_OPT_BOOL, .fallback = "false",                                         \
-        .doc = "ask the standby of the data directory: it answers what reads"                                \
-    }
-#define CLI_ENDPOINT                                                                                         \
-    CLI_WAIT,                                                                                                \
+    {.name = "wait",                                                                                         \
+     .kind = PL_OPT_F64,                                                                                     \
+     .fallback = "5",                                                                                        \
+     .min = 0,                                                                                               \
+     .max = 86400,                                                                                           \
+     .unit = "s",                                                                                            \
+     .doc = "how long to wait for the service to answer at all"},                                            \
+        {.name = "standby",                                                                                  \
+         .kind = PL_OPT_BOOL,                                                                                \
+         .fallback = "false",                                                                                \
+         .doc = "ask the standby of the data directory: it answers what reads"},                             \
+        {.name = "keys",                                                                                     \
+         .kind = PL_OPT_STRING,                                                                              \
+         .doc = "file of `parlance keys new`: who we are, where keys are asked for"},                        \
+        {.name = "tenant",                                                                                   \
+         .kind = PL_OPT_STRING,                                                                              \
+         .doc = "for whom; default the key's, or `default` without keys"},                                   \
     {                                                                                                        \
         .name = "endpoint", .kind = PL_OPT_STRING,                                                           \
-        .doc = "where the service listens; default the socket in --data, else tcp://127.0.0.1:5580"          \
+        .doc = "where the service listens; default what --keys says, the socket in --data, or "              \
+               "tcp://127.0.0.1:5580"                                                                        \
     }
 #define CLI_SAMPLING                                                                                         \
     {.name = "temperature",                                                                                  \

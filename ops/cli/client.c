@@ -8,6 +8,7 @@ enum { REPLY_MEMORY_BYTES = 64 << 20 }; /* decoded, of one message of at most 16
 
 struct pl_client {
     struct parlance_client *wire;
+    char tenant[65]; /* "": not said */
 };
 
 int pl_client_error(int rc, const struct parlance_error *e, struct pl_err *err)
@@ -20,10 +21,12 @@ int pl_client_error(int rc, const struct parlance_error *e, struct pl_err *err)
 
 int pl_client_create(const struct pl_client_opts *opts, struct pl_client **out, struct pl_err *err)
 {
-    struct parlance_opts o = {.endpoint = opts->endpoint, .keys_file = opts->keys_file};
+    struct parlance_opts o = {
+        .endpoint = opts->endpoint, .keys_file = opts->keys_file, .tenant = opts->tenant};
     struct parlance_error e;
     struct pl_client *c = calloc(1, sizeof *c);
     if (!c) return pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
+    if (opts->tenant) snprintf(c->tenant, sizeof c->tenant, "%s", opts->tenant);
     int rc = pl_client_error(parlance_client_create(&o, &c->wire, &e), &e, err);
     if (rc)
         pl_client_destroy(&c);
@@ -51,7 +54,8 @@ void pl_reply_finish(struct pl_reply *r)
     *r = (struct pl_reply){0};
 }
 
-static struct pl_envelope envelope_of(const struct pl_type *type, const struct pl_client_head *head)
+static struct pl_envelope envelope_of(const struct pl_client *c, const struct pl_type *type,
+                                      const struct pl_client_head *head)
 {
     struct pl_envelope e;
     pl_envelope_type.init(&e);
@@ -64,14 +68,16 @@ static struct pl_envelope envelope_of(const struct pl_type *type, const struct p
     if (e.has_user) e.user = pl_str_of(head->user);
     e.has_budget_ms = head->budget_ms > 0;
     e.budget_ms = head->budget_ms;
+    e.has_tenant = c->tenant[0] != 0;
+    if (e.has_tenant) e.tenant = pl_str_of(c->tenant);
     return e;
 }
 
-static int pack(const struct pl_type *type, const void *body, const struct pl_client_head *head,
-                struct pl_buf *out, struct pl_err *err)
+static int pack(const struct pl_client *c, const struct pl_type *type, const void *body,
+                const struct pl_client_head *head, struct pl_buf *out, struct pl_err *err)
 {
     struct pl_buf inner = {0};
-    struct pl_envelope e = envelope_of(type, head);
+    struct pl_envelope e = envelope_of(c, type, head);
     int rc = type->validate(body, err);
     if (!rc) rc = pl_envelope_type.validate(&e, err);
     if (!rc && type->encode(body, &inner)) rc = pl_fail(err, PL_E_NO_MEMORY, NULL, "out of memory");
@@ -124,7 +130,7 @@ int pl_client_call(struct pl_client *c, const struct pl_type *type, const void *
     *out = (struct pl_reply){0};
     parlance_draw_id(drawn);
     if (!h.id) h.id = drawn;
-    int rc = pack(type, body, &h, &frame, err);
+    int rc = pack(c, type, body, &h, &frame, err);
     bool again = type->edge == PL_EDGE_IN;
     if (!rc)
         rc = pl_client_error(parlance_call(c->wire, h.id, frame.data, frame.len, want->name, again,

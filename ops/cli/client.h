@@ -14,6 +14,7 @@ enum { PL_CLIENT_ID_SIZE = PARLANCE_ID_SIZE };
 struct pl_client_opts {
     const char *endpoint;
     const char *keys_file; /* NULL: none */
+    const char *tenant;    /* for whom one speaks that may act for others; NULL: its own */
 };
 
 struct pl_client;

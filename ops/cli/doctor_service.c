@@ -125,7 +125,8 @@ void doctor_service(struct doctor *d, const struct cli *c)
         return;
     }
     snprintf(endpoint, sizeof endpoint, "ipc://%s/admin.sock", d->data);
-    if (pl_client_create(&(struct pl_client_opts){.endpoint = endpoint}, &client, &err)) {
+    struct pl_client_opts o = {.endpoint = endpoint, .keys_file = pl_config_str(c->options, "keys")};
+    if (pl_client_create(&o, &client, &err)) {
         doctor_say(d, DOCTOR_PROBLEM, "daemon", "parlance ping", "%s", err.text);
         return;
     }

@@ -134,7 +134,7 @@ static const struct pl_option request_options[] = {
     CLI_COMMON, CLI_WAIT, {.name = "reason", .kind = PL_OPT_STRING, .doc = "why"}, CLI_END};
 static const struct pl_option add_options[] = {
     CLI_COMMON,
-    CLI_ENDPOINT,
+    CLI_WAIT,
     {.name = "turn", .kind = PL_OPT_STRING, .doc = "the answer's turn, as send and chat.done name it"},
     {.name = "stars", .kind = PL_OPT_U64, .min = 1, .max = 5, .doc = "1 is bad, 5 is good"},
     {.name = "comment", .kind = PL_OPT_STRING, .doc = "in your words"},

@@ -146,7 +146,7 @@ static int run(const struct cli *c)
 
 static const struct pl_option options[] = {
     CLI_COMMON,
-    CLI_ENDPOINT,
+    CLI_WAIT,
     CLI_REQUEST,
     {.name = "id",
      .kind = PL_OPT_STRING,

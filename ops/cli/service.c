@@ -29,17 +29,22 @@ static bool somebody_listens(const char *path)
     return there;
 }
 
+/* What the file of a key says of where the service is; nothing of it may be all there is to say. */
+static bool endpoint_in(const char *keys_file, char *out, size_t size)
+{
+    json_t *o = keys_file ? json_load_file(keys_file, 0, NULL) : NULL;
+    const char *text = json_string_value(json_object_get(o, "endpoint"));
+    bool said = text && (size_t)snprintf(out, size, "%s", text) < size;
+    json_decref(o);
+    return said;
+}
+
 /* The admin socket takes questions too, so a service is found by its directory. Only when no directory is
  * named and the default one has no service may it be one that other users run. */
-static int endpoint_of(const struct cli *c, bool admin, char *out, size_t size)
+static int by_directory(const struct cli *c, bool admin, char *out, size_t size)
 {
     char data[PATH_BYTES];
-    const char *given = admin ? NULL : pl_config_str(c->options, "endpoint");
     bool named = pl_config_str(c->options, "data") != NULL;
-    if (given) {
-        snprintf(out, size, "%s", given);
-        return CLI_OK;
-    }
     int rc = cli_data(c, data, sizeof data);
     if (rc) return rc;
     bool standby = pl_config_bool(c->options, "standby");
@@ -47,6 +52,22 @@ static int endpoint_of(const struct cli *c, bool admin, char *out, size_t size)
     if (!standby && !admin && !named && !somebody_listens(out + strlen("ipc://")))
         snprintf(out, size, "tcp://127.0.0.1:5580");
     return CLI_OK;
+}
+
+/* The endpoint of the environment is where producers go: an operator without a key goes to the admin socket.
+ */
+static int endpoint_of(const struct cli *c, bool admin, char *out, size_t size)
+{
+    const char *given = pl_config_str(c->options, "endpoint"), *keys = pl_config_str(c->options, "keys");
+    const char *usual = getenv("PARLANCE_ENDPOINT");
+    if (admin && given && !keys && !(usual && strcmp(usual, given) == 0))
+        return cli_usage(
+            "--endpoint goes with --keys here: without a key an operator comes by the socket in --data");
+    if (given && !(admin && !keys)) {
+        snprintf(out, size, "%s", given);
+        return CLI_OK;
+    }
+    return endpoint_in(keys, out, size) ? CLI_OK : by_directory(c, admin, out, size);
 }
 
 int cli_client_error(int rc, const struct pl_err *err)
@@ -63,7 +84,10 @@ int cli_connect(const struct cli *c, bool admin, struct pl_client **out)
     struct pl_ping ping;
     int code = endpoint_of(c, admin, endpoint, sizeof endpoint);
     if (code) return code;
-    int rc = pl_client_create(&(struct pl_client_opts){.endpoint = endpoint}, out, &err);
+    struct pl_client_opts o = {.endpoint = endpoint,
+                               .keys_file = pl_config_str(c->options, "keys"),
+                               .tenant = pl_config_str(c->options, "tenant")};
+    int rc = pl_client_create(&o, out, &err);
     if (rc) return rc == -PL_E_INVALID ? cli_usage("%s", err.text) : cli_fail(&err);
     pl_ping_type.init(&ping);
     int wait_ms = (int)(pl_config_f64(c->options, "wait") * 1000);
@@ -138,6 +162,6 @@ static int run_ping(const struct cli *c)
     return code;
 }
 
-static const struct pl_option options[] = {CLI_COMMON, CLI_ENDPOINT, CLI_END};
+static const struct pl_option options[] = {CLI_COMMON, CLI_WAIT, CLI_END};
 const struct cli_command cli_ping = {
     "ping", "", "Wait until the service is ready, and say what it runs.", options, run_ping, NULL};
