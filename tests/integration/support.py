@@ -76,18 +76,24 @@ class Service:
         for name, value in options.items():
             self.flags += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
         self.process = None
+        self.listen = self.endpoint
+        self.ping_words = ()
         test.addCleanup(self.stop)
+        self.prepare()
         self.start()
+
+    def prepare(self):
+        """What a kind of service does before its first start: keys, a file of options."""
 
     def start(self):
         os.makedirs(self.data, mode=0o700, exist_ok=True)
         with open(os.path.join(self.dir, "log"), "ab") as log:
             self.log_from = log.tell()
             self.process = subprocess.Popen(
-                [os.path.join(BIN, "parlanced"), "--model", self.model, "--data", self.data, "--listen", self.endpoint] +
+                [os.path.join(BIN, "parlanced"), "--model", self.model, "--data", self.data, "--listen", self.listen] +
                 self.flags, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
         try:
-            cli("ping", "--endpoint", self.endpoint, "--wait", PATIENCE_S)
+            cli("ping", "--endpoint", self.endpoint, "--wait", PATIENCE_S, *self.ping_words)
         except AssertionError as error:
             raise AssertionError("%s\n%s" % (error, self.log())) from None
 
