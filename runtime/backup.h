@@ -73,13 +73,18 @@ struct pl_backup_family {
 };
 struct pl_backup_report {
     struct pl_backup backup;
+    bool opened;        /* values were opened with the keys that lie beside the backup */
+    uint64_t values;    /* that opened */
+    uint64_t forgotten; /* of users who were forgotten since: nothing opens them */
     struct pl_backup_family families[64];
     uint32_t families_count;
 };
 /* Reads every byte of DIR/NAME against its manifest, then opens its store read-only and walks all rows, so
- * that each block's own checksum is read. Writes nothing. -PL_E_CORRUPT names the file; -PL_E_NOT_FOUND. */
-int pl_backup_verify(const char *dir, const char *name, const struct pl_backup_watch *watch,
-                     struct pl_backup_report *out, struct pl_err *err);
+ * that each block's own checksum is read. With MASTER, a key of PL_KEY_BYTES (NULL: without), each value is
+ * opened by the keys of DIR/vault and thrown away. Writes nothing. -PL_E_CORRUPT names the file, or family
+ * and key; -PL_E_NOT_FOUND; -PL_E_FORBIDDEN for another master key. */
+int pl_backup_verify(const char *dir, const char *name, const uint8_t *master,
+                     const struct pl_backup_watch *watch, struct pl_backup_report *out, struct pl_err *err);
 
 /* Puts DIR/NAME in the place of DATA/store. The caller holds DATA/lock. Hashes while it copies, so that a
  * damaged backup never gets into place. ASIDE gets the path of the store that was there; empty: there was

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include "runtime/backup_files.h"
 #include "runtime/dir.h"
-#include "runtime/vault.h"
+#include "runtime/store_value.h"
 
 enum { FAMILIES_MAX = 64 };
 
@@ -53,6 +54,10 @@ static int check_no_more(const char *backup, const struct pl_backup_files *files
 /* --- verify --- */
 
 struct reader {
+    struct pl_vault *vault; /* NULL: values are not opened */
+    struct pl__values values;
+    uint8_t *plain;
+    size_t plain_bytes;
     rocksdb_options_t *options;
     rocksdb_t *db;
     char **names;
@@ -92,36 +97,79 @@ static void reader_close(struct reader *r)
     if (r->db) rocksdb_close(r->db);
     if (r->names) rocksdb_list_column_families_destroy(r->names, r->count);
     if (r->options) rocksdb_options_destroy(r->options);
+    if (r->vault) pl__values_finish(&r->values);
+    pl_vault_close(&r->vault);
+    if (r->plain) OPENSSL_cleanse(r->plain, r->plain_bytes);
+    free(r->plain);
 }
 
-static int count_rows(struct reader *r, size_t family, const char *path, uint64_t *rows, struct pl_err *err)
+/* Opens the value at AT; what it says is not looked at. */
+static int open_value(struct reader *r, const char *family, rocksdb_iterator_t *at,
+                      struct pl_backup_report *out, struct pl_err *err)
 {
+    size_t nk, nv;
+    uint32_t len;
+    const char *key = rocksdb_iter_key(at, &nk), *value = rocksdb_iter_value(at, &nv);
+    if (nv > r->plain_bytes) {
+        uint8_t *more = realloc(r->plain, nv);
+        if (!more) return pl_fail(err, PL_E_NO_MEMORY, "backup", "out of memory");
+        r->plain = more;
+        r->plain_bytes = nv;
+    }
+    int rc =
+        pl__value_open(&r->values, pl_str_of(family), (struct pl_bin){(const uint8_t *)key, (uint32_t)nk},
+                       (struct pl_bin){(const uint8_t *)value, (uint32_t)nv}, r->plain, &len, err);
+    out->values += rc == 0;
+    out->forgotten += rc == -PL_E_GONE;
+    return rc == -PL_E_GONE ? 0 : rc;
+}
+
+static int count_rows(struct reader *r, size_t family, const char *path, struct pl_backup_report *out,
+                      struct pl_err *err)
+{
+    struct pl_backup_family *f = &out->families[family];
+    bool sealed = r->vault && strcmp(f->name, "default") != 0; /* that one has the store's own marks */
+    int rc = 0;
     rocksdb_readoptions_t *o = rocksdb_readoptions_create();
     rocksdb_readoptions_set_verify_checksums(o, 1);
     rocksdb_iterator_t *at = rocksdb_create_iterator_cf(r->db, o, r->handles[family]);
     char *text = NULL;
-    for (rocksdb_iter_seek_to_first(at); rocksdb_iter_valid(at); rocksdb_iter_next(at)) ++*rows;
+    for (rocksdb_iter_seek_to_first(at); rocksdb_iter_valid(at) && !rc; rocksdb_iter_next(at)) {
+        f->rows++;
+        if (sealed) rc = open_value(r, f->name, at, out, err);
+    }
     rocksdb_iter_get_error(at, &text);
     rocksdb_iter_destroy(at);
     rocksdb_readoptions_destroy(o);
-    return text ? rocks(text, path, err) : 0;
+    return text ? rocks(text, path, err) : rc;
 }
 
-static int count_all(const char *path, struct pl_backup_report *out, struct pl_err *err)
+static int open_keys(struct reader *r, const char *dir, const uint8_t *master, struct pl_err *err)
+{
+    char path[PL_BACKUP_PATH];
+    int rc = pl__path(path, err, "%s/vault", dir);
+    if (!rc) rc = pl_vault_open(path, master, PL_VAULT_READ_ONLY, &r->vault, err);
+    return rc ? rc : pl__values_init(&r->values, r->vault, err);
+}
+
+static int count_all(const char *dir, const char *path, const uint8_t *master, struct pl_backup_report *out,
+                     struct pl_err *err)
 {
     struct reader r = {0};
     int rc = reader_open(&r, path, err);
+    if (!rc && master) rc = open_keys(&r, dir, master, err);
+    out->opened = !rc && master;
     for (size_t i = 0; i < r.count && !rc; i++) {
         struct pl_backup_family *f = &out->families[out->families_count++];
         snprintf(f->name, sizeof f->name, "%s", r.names[i]);
-        rc = count_rows(&r, i, path, &f->rows, err);
+        rc = count_rows(&r, i, path, out, err);
     }
     reader_close(&r);
     return rc;
 }
 
-int pl_backup_verify(const char *dir, const char *name, const struct pl_backup_watch *watch,
-                     struct pl_backup_report *out, struct pl_err *err)
+int pl_backup_verify(const char *dir, const char *name, const uint8_t *master,
+                     const struct pl_backup_watch *watch, struct pl_backup_report *out, struct pl_err *err)
 {
     char path[PL_BACKUP_PATH], store[PL_BACKUP_PATH];
     struct pl_backup_files files = {0};
@@ -132,7 +180,7 @@ int pl_backup_verify(const char *dir, const char *name, const struct pl_backup_w
     if (!rc) rc = pl__manifest_read(path, name, &out->backup, &files, err);
     if (!rc) rc = take_checked(path, NULL, &files, watch, err);
     if (!rc) rc = check_no_more(path, &files, err);
-    if (!rc) rc = count_all(store, out, err);
+    if (!rc) rc = count_all(dir, store, master, out, err);
     pl__files_finish(&files);
     return rc;
 }
@@ -173,7 +221,8 @@ static int put_in_place(const char *data, const char *fresh, char *aside, size_t
     return rc ? rc : pl__dir_sync(data, err);
 }
 
-/* A data directory that has its vault keeps it: it knows every key that the copy knows, and what was forgotten since. */
+/* A data directory that has its vault keeps it: it knows every key that the copy knows, and what was
+ * forgotten since. */
 static int put_vault_back(const char *dir, const char *data, struct pl_err *err)
 {
     char vault[PL_BACKUP_PATH], copy[PL_BACKUP_PATH];

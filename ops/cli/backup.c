@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "ops/cli/cli.h"
 #include "runtime/audit.h"
+#include "runtime/master.h"
 
 enum { PATH_BYTES = 1024 };
 
@@ -186,6 +187,42 @@ static int run_list(const struct cli *c)
 
 /* --- verify --- */
 
+/* The key that the values are opened with, as the daemon finds it. Without one they stay closed. */
+static int master_key(const struct cli *c, struct pl_master *m, bool *found)
+{
+    char data[PATH_BYTES];
+    struct pl_err err = {0};
+    int code = cli_data(c, data, sizeof data);
+    const struct pl_master_source from = {pl_config_str(c->options, "master-key-file"),
+                                          pl_config_str(c->options, "master-key-command"), data};
+    int rc = code ? 0 : pl_master_find(m, &from, false, &err);
+    *found = !code && !rc;
+    bool missing = rc == -PL_E_NOT_FOUND && !from.file;
+    return rc && !missing ? cli_fail(&err) : code;
+}
+
+static void show_opened(const struct pl_backup_report *r)
+{
+    if (r->opened)
+        printf("%llu values open with the keys beside it", (unsigned long long)r->values);
+    else
+        printf("values were not opened: there is no master key here (--master-key-file)");
+    if (r->forgotten) printf("; %llu are of forgotten users", (unsigned long long)r->forgotten);
+    putchar('\n');
+}
+
+static json_t *report_json(const struct pl_backup_report *r)
+{
+    json_t *v = backup_json(&r->backup), *rows = json_object();
+    for (uint32_t i = 0; i < r->families_count; i++)
+        json_object_set_new(rows, r->families[i].name, json_integer((json_int_t)r->families[i].rows));
+    json_object_set_new(v, "rows", rows);
+    json_object_set_new(v, "opened", json_boolean(r->opened));
+    json_object_set_new(v, "values", json_integer((json_int_t)r->values));
+    json_object_set_new(v, "forgotten", json_integer((json_int_t)r->forgotten));
+    return v;
+}
+
 static int run_verify(const struct cli *c)
 {
     char dir[PATH_BYTES + 16];
@@ -193,14 +230,15 @@ static int run_verify(const struct cli *c)
     struct pl_backup_report r;
     struct pl_backup_watch watch = {cli_progress, (char[]){"reading"}};
     int code = backups_dir(c, dir, sizeof dir);
+    struct pl_master master = {.beside = false};
+    bool found = false;
+    if (!code) code = master_key(c, &master, &found);
     if (code) return code;
-    if (pl_backup_verify(dir, c->words[0], &watch, &r, &err)) return cli_fail(&err);
+    int rc = pl_backup_verify(dir, c->words[0], found ? master.key : NULL, &watch, &r, &err);
+    pl_master_clear(&master);
+    if (rc) return cli_fail(&err);
     if (pl_config_bool(c->options, "json")) {
-        json_t *v = backup_json(&r.backup), *rows = json_object();
-        for (uint32_t i = 0; i < r.families_count; i++)
-            json_object_set_new(rows, r.families[i].name, json_integer((json_int_t)r.families[i].rows));
-        json_object_set_new(v, "rows", rows);
-        cli_print_json(v);
+        cli_print_json(report_json(&r));
         return CLI_OK;
     }
     printf("%s of %s: %llu files are what was backed up, and every row can be read\n", r.backup.name,
@@ -208,6 +246,7 @@ static int run_verify(const struct cli *c)
     for (uint32_t i = 0; i < r.families_count; i++)
         if (r.families[i].rows)
             printf("%10llu %s\n", (unsigned long long)r.families[i].rows, r.families[i].name);
+    show_opened(&r);
     return CLI_OK;
 }
 
@@ -292,6 +331,14 @@ static const struct pl_option create_options[] = {
      .doc = "remove the oldest beyond; 0: none"},
     CLI_END};
 static const struct pl_option options[] = {CLI_COMMON, DIR_OPTION, CLI_END};
+static const struct pl_option verify_options[] = {
+    CLI_COMMON,
+    DIR_OPTION,
+    {.name = "master-key-file",
+     .kind = PL_OPT_STRING,
+     .doc = "as the service's; default DATA/master.key when there"},
+    {.name = "master-key-command", .kind = PL_OPT_STRING, .doc = "as the service's"},
+    CLI_END};
 static const struct pl_option restore_options[] = {
     CLI_COMMON,
     DIR_OPTION,
@@ -302,7 +349,7 @@ const struct cli_command cli_backup_create = {
     "backup create", "", "Make a backup of the running service's store.", create_options, run_create, NULL};
 const struct cli_command cli_backup_list = {"backup list", "", "List the backups.", options, run_list, NULL};
 const struct cli_command cli_backup_verify = {
-    "backup verify", "NAME", "Read every byte of a backup and open it.", options, run_verify, NULL};
+    "backup verify", "NAME", "Read every byte of a backup and open it.", verify_options, run_verify, NULL};
 const struct cli_command cli_backup_restore = {
     "backup restore", "[NAME]",    "Put a backup in the place of the stopped service's store.",
     restore_options,  run_restore, NULL};

@@ -146,8 +146,10 @@ static int no_such_command(const char *word, bool help)
 /* Forgets PARLANCE_* names that are not for all commands. */
 static void trim_environment(void)
 {
-    static const char *const kept[] = {"DATA", "ENDPOINT", "MODEL", "THREADS",
-                                       "ISA",  "CTX_SIZE", "USER",  NULL};
+    static const char *const kept[] = {
+        "DATA",     "ENDPOINT", "MODEL",      "THREADS",         "ISA",
+        "CTX_SIZE", "USER",     "MASTER_KEY", "MASTER_KEY_FILE", "MASTER_KEY_COMMAND",
+        NULL};
     for (char **e = environ; *e;) {
         size_t n = strcspn(*e, "=");
         bool ours = strncmp(*e, "PARLANCE_", 9) == 0, keep = false;

@@ -349,7 +349,7 @@ extern const struct pl_type pl_letters_replayed_type;
 struct pl_backup_create {
     struct pl_str name; /* Letters, digits, dots, dashes; no dot in front; 1 to 64 bytes, no control characters */
     bool has_dir;
-    struct pl_str dir; /* Where the backup will lie, absolute, when not in DATA/backups: the keys' copy there is renewed; at most 1024 bytes */
+    struct pl_str dir; /* Where the backup will lie, for the audit record; at most 1024 bytes */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

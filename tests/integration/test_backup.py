@@ -122,6 +122,8 @@ class BackupTest(unittest.TestCase):
                 after = set(load.asked)
         finally:
             load.stop()
+        took = [json.loads(line)["seconds"] for line in service.log().splitlines() if '"checkpoint"' in line]
+        print("figure: backup_checkpoint_s=%s (writes wait for it)" % max(took, key=float))
         everything = turns(service)
         self.assertEqual(service.stop(), 0)
         self.assertEqual([b["name"] for b in json.loads(service.admin("backup", "list", "--json"))], ["b1", "b2"])
@@ -135,6 +137,15 @@ class BackupTest(unittest.TestCase):
         self.assertLessEqual(pending, after)
         for name in before:
             self.assertEqual(held[name]["text"], everything[name]["text"])
+
+    def assert_verified_only_by_its_key(self, service):
+        other = os.path.join(service.dir, "other.key")
+        with open(os.open(other, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write("ab" * 32)
+        service.admin("backup", "verify", "one", "--master-key-file", other, expect=1)
+        apart = os.path.join(service.dir, "apart")  # no key there: hashes only
+        seen = cli_json("backup", "verify", "one", "--data", apart, "--dir", os.path.join(service.data, "backups"))
+        self.assertEqual((seen["opened"], seen["values"], seen["rows"]["turns"]), (False, 0, 3))
 
     def test_a_flipped_byte_is_found_and_its_file_named(self):
         service = self.service()
@@ -161,7 +172,11 @@ class BackupTest(unittest.TestCase):
                 f.write(was)
             found += 1
         self.assertGreater(found, 4)
-        service.admin("backup", "verify", "one")
+        seen = json.loads(service.admin("backup", "verify", "one", "--json"))
+        self.assertTrue(seen["opened"])
+        self.assertEqual(seen["values"], sum(n for family, n in seen["rows"].items() if family != "default"))
+        self.assertEqual((seen["rows"]["turns"], seen["forgotten"]), (3, 0))
+        self.assert_verified_only_by_its_key(service)
         with open(os.path.join(folder, "store", "stray.sst"), "wb") as f:
             f.write(b"x")
         service.admin("backup", "verify", "one", expect=1)
@@ -187,7 +202,7 @@ class BackupTest(unittest.TestCase):
                                         "--name", "b%d" % n] + where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                        env=support.environment())
             try:
-                command.wait(dice.random() * 0.05)
+                command.wait(dice.random() * 0.25)
             except subprocess.TimeoutExpired:
                 victim = service.process if n % 4 == 3 else command
                 victim.send_signal(signal.SIGKILL)

@@ -1010,7 +1010,7 @@ class BackupCreate(Record):
         _Field('dir', 'dir', 'str', False, False, True, 0, 1024, 0, False, (), None),
     )
     name: str  # Letters, digits, dots, dashes; no dot in front; 1 to 64 bytes, no control characters
-    dir: Optional[str] = None  # Where the backup will lie, absolute, when not in DATA/backups: the keys' copy there is renewed; at most 1024 bytes
+    dir: Optional[str] = None  # Where the backup will lie, for the audit record; at most 1024 bytes
     unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
 
 
