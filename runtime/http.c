@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/http_head.h"
 #include "runtime/loop_inside.h"
 
 enum { HEAD_BYTES = 8192, CONNECTIONS = 16, TIMEOUT_MS = 5000 };
@@ -114,21 +115,25 @@ static void route(struct connection *c, const char *path)
         send_text(c, "503 Service Unavailable", "not ready");
 }
 
-/* The head is complete: METHOD SP PATH[?QUERY] SP HTTP/x.y */
-static void answer(struct connection *c)
+static void read_head(struct connection *c)
 {
-    char *line_end = strpbrk(c->head, "\r\n"), *path = strchr(c->head, ' ');
-    char *version = path ? strchr(path + 1, ' ') : NULL;
-    if (!version || version > line_end || path > line_end || strncmp(version, " HTTP/1.", 8) != 0) {
+    const char *path;
+    switch (pl__http_head(c->head, c->head_len, &path)) {
+    case PL__HTTP_PARTIAL:
+        break;
+    case PL__HTTP_BINARY:
+        end(c);
+        break;
+    case PL__HTTP_BAD:
         send_text(c, "400 Bad Request", "not an HTTP/1 request");
-        return;
-    }
-    *path = *version = 0;
-    path[1 + strcspn(path + 1, "?")] = 0;
-    if (strcmp(c->head, "GET") == 0)
-        route(c, path + 1);
-    else
+        break;
+    case PL__HTTP_OTHER:
         send_text(c, "405 Method Not Allowed", "only GET is served here");
+        break;
+    case PL__HTTP_GET:
+        route(c, path);
+        break;
+    }
 }
 
 static void give_room(uv_handle_t *handle, size_t hint, uv_buf_t *out)
@@ -150,11 +155,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     }
     c->head_len += (size_t)n;
     c->head[c->head_len] = 0;
-    bool binary = strlen(c->head) != c->head_len;
-    if (binary)
-        end(c);
-    else if (strstr(c->head, "\r\n\r\n") || strstr(c->head, "\n\n"))
-        answer(c);
+    read_head(c);
 }
 
 static void begin(struct connection *c)
