@@ -11,6 +11,32 @@
 
 enum { SLOT_CHECK_AT = 120 };
 
+/* As the service opens them. */
+static void open_keys(const uint8_t *data, size_t size)
+{
+    struct pl_keys *k = NULL;
+    struct pl_err err = {0};
+    char path[160];
+    snprintf(path, sizeof path, "%s/keys", fuzz_dir());
+    if (mkdir(path, 0700) != 0) PL_MUST(access(path, W_OK) == 0);
+    fuzz_file("keys/clients.json", data, size);
+    if (pl_keys_open(fuzz_dir(), &k, &err)) {
+        PL_MUST(!k && err.text[0]);
+        return;
+    }
+    PL_MUST(pl_keys_live(k) <= pl_keys_count(k) && !pl_keys_named(k, "no such name") &&
+            !pl_keys_known(k, ""));
+    for (uint32_t i = 0; i < pl_keys_count(k); i++) {
+        const struct pl_key *key = pl_keys_at(k, i);
+        char roles[64];
+        pl_roles_print(key->roles, roles, sizeof roles);
+        PL_MUST(pl_keys_named(k, key->name) == key && pl_roles_parse(roles) == key->roles);
+        if (!key->revoked[0]) PL_MUST(pl_keys_known(k, key->public_key) == key);
+    }
+    PL_MUST(pl_keys_refresh(k, &err) == 0);
+    pl_keys_close(&k);
+}
+
 static void try_keys(const uint8_t *data, size_t size)
 {
     struct pl_key *keys = NULL;
@@ -26,6 +52,7 @@ static void try_keys(const uint8_t *data, size_t size)
         for (uint32_t i = 0; i < count; i++) PL_MUST(pl__key_name_is_good(keys[i].name) && keys[i].roles);
     free(keys);
     free(text);
+    open_keys(data, size);
 }
 
 static void mend_checks(uint8_t *bytes, size_t size)
@@ -35,6 +62,20 @@ static void mend_checks(uint8_t *bytes, size_t size)
         for (int i = 0; i < SLOT_CHECK_AT; i++) h = (h ^ slot[i]) * 0x100000001b3u;
         for (int i = 0; i < 8; i++) slot[SLOT_CHECK_AT + i] = (uint8_t)(h >> (8 * i));
     }
+}
+
+/* Written as another file they are read as they were. */
+static void must_come_back(const struct pl__vault_slot *slots, uint64_t n)
+{
+    struct pl__vault_slot *again = NULL;
+    uint64_t count = 0, bytes = 0;
+    char path[160];
+    snprintf(path, sizeof path, "%s/vault.again", fuzz_dir());
+    PL_MUST(pl__vault_replace(path, slots, n, NULL) == 0);
+    PL_MUST(pl__vault_read(path, &again, &count, &bytes, NULL) == 0 && count == n);
+    for (uint64_t i = 0; i < n; i++)
+        PL_MUST(again[i].kind == slots[i].kind && again[i].parent == slots[i].parent);
+    free(again);
 }
 
 static void try_vault(const uint8_t *data, size_t size, bool mend)
@@ -51,6 +92,7 @@ static void try_vault(const uint8_t *data, size_t size, bool mend)
     const char *path = fuzz_file("vault", copy, size);
     int rc = pl__vault_read(path, &slots, &n, &bytes, &err);
     PL_MUST(rc == 0 ? bytes <= size && n * PL__VAULT_SLOT == bytes : err.code && err.text[0]);
+    if (rc == 0) must_come_back(slots, n);
     free(slots);
     if (pl_vault_open(path, master, PL_VAULT_READ_ONLY, &v, &err)) PL_MUST(!v && err.text[0]);
     pl_vault_close(&v);
@@ -74,6 +116,19 @@ static void try_audit(const uint8_t *data, size_t size)
             (report.bad_line == 0 || (report.bad_line == lines + 1 && report.why[0])));
 }
 
+static void manifest_must_come_back(const struct pl_backup *b, const struct pl_backup_files *files)
+{
+    struct pl_backup again;
+    struct pl_backup_files listed = {0};
+    char path[160];
+    snprintf(path, sizeof path, "%s/manifest.json", fuzz_dir());
+    unlink(path);
+    PL_MUST(pl__manifest_write(fuzz_dir(), b, files, NULL) == 0);
+    PL_MUST(pl__manifest_read(fuzz_dir(), "b1", &again, &listed, NULL) == 0);
+    PL_MUST(again.sequence == b->sequence && listed.count == files->count);
+    pl__files_finish(&listed);
+}
+
 static void try_manifest(const uint8_t *data, size_t size)
 {
     struct pl_backup b;
@@ -83,6 +138,7 @@ static void try_manifest(const uint8_t *data, size_t size)
     if (pl__manifest_read(fuzz_dir(), "b1", &b, &files, &err) == 0) {
         for (uint32_t i = 0; i < files.count; i++)
             PL_MUST(files.at[i].name[0] && !strchr(files.at[i].name, '/') && strcmp(files.at[i].name, ".."));
+        manifest_must_come_back(&b, &files);
     } else {
         PL_MUST(err.code && err.text[0]);
     }

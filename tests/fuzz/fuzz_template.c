@@ -99,18 +99,22 @@ static void try_dialogue(uint8_t how, const uint8_t *data, size_t size)
     static const char *const roles[] = {"system", "user", "assistant", "tool", "nobody"};
     struct pl_chat_message m[MESSAGES];
     struct pl_prompt p = {.messages = m, .add_generation_prompt = how & 2};
-    char *kept[MESSAGES + 1], *piece, *tools = NULL;
+    char *kept[MESSAGES], *piece, *tools = NULL;
     size_t count = 0, n;
     while (count < MESSAGES && (piece = fuzz_piece(&data, &size, 0, &n))) {
+        bool is_tools = piece[0] == 't' && !tools;
+        if (is_tools) tools = piece;
+        if (is_tools) continue;
         kept[count] = piece;
-        if (piece[0] == 't') tools = piece + 1;
-        m[count++] = (struct pl_chat_message){roles[(uint8_t)piece[0] % 5], piece + (n > 0), n ? n - 1 : 0};
+        const char *role = roles[(uint8_t)(piece[0] - 'a') % 5];
+        m[count++] = (struct pl_chat_message){role, piece + (n > 0), n ? n - 1 : 0};
     }
     p.n_messages = count;
-    p.tools_json = how & 4 ? tools : NULL;
+    p.tools_json = how & 4 && tools ? tools + 1 : NULL;
     render(known[how & 1], &p);
     go_on(known[how & 1], how & 8, m, count);
     while (count) free(kept[--count]);
+    free(tools);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -62,7 +62,7 @@ def packed(value):
 
 
 def framed(frames):
-    return b"".join(struct.pack("<H", len(f)) + f for f in frames)
+    return b"h" + b"".join(struct.pack("<H", len(f)) + f for f in frames)
 
 
 def frame(lane, kind, fields, to=None, **more):
@@ -200,8 +200,13 @@ def links(schemas):
                           frame(0, "sys.up", {"actor": "echo", "incarnation": 2}),
                           frame(0, "node.bye", {"node": "leaf"})])
     yield "broken", framed([b"\x02\x80", b"\x00", b"", b"\x01\xc1", hello])
-    lost = framed([hello])
-    yield "lost", framed([hello]) + struct.pack("<H", 0x8000 | len(hello)) + hello + lost
+    yield "lost", framed([hello]) + (struct.pack("<H", 0x8000 | len(hello)) + hello) * 3
+    yield "ended", framed([hello]) + struct.pack("<H", 0x8000 | 6) + b"\x01\x80"
+    yield "leaf", b"l" + framed([frame(0, "sys.ping", {"seq": 7}), frame(1, "ping", {}, "session"),
+                                frame(0, "sys.up", {"actor": "echo", "incarnation": 1}),
+                                frame(0, "sys.down", {"actor": "echo", "incarnation": 1, "code": 5, "final": True}),
+                                frame(0, "node.bye", {"node": "service"})])[1:]
+    yield "leaf-lost", b"l" + struct.pack("<H", 0x8000 | len(hello)) + hello + framed([frame(1, "ping", {}, "nobody")])[1:]
     for name in ("sys.undelivered", "sys.ping", "chat.request", "store.written", "gen.tokens"):
         yield "of-" + name, framed([hello, frame(1, name, body(schemas.by_name[name], True), "session", id="1", correlation="2")])
     yield "nowhere", framed([hello, frame(1, "ping", {}, "nobody"), frame(0, "ping", {}, "session", budget_ms=1)])
