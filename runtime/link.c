@@ -516,6 +516,18 @@ static bool is_swollen(const struct pl__peer *p)
     return p->child && p->running && !p->killed && w->child_swollen && w->child_swollen(w->self, p->name);
 }
 
+void pl__peers_weigh(struct pl_node *n)
+{
+    for (uint32_t i = 0; i < n->peers_count; i++) {
+        struct pl__peer *p = n->peers[i];
+        if (!is_swollen(p)) continue;
+        pl_log_write(n->opts.log, PL_LOG_ERROR, "", "child over its memory", "peer=%s", p->name);
+        pl_node_link_lost(n, p->name);
+    }
+    if (!pl__timers_add(&n->timers, n->now_ms + PL__WEIGH_MS, n, PL__TIMER_WEIGH, 0))
+        pl__node_fail(n, PL_E_NO_MEMORY, n->name, "no memory for a timer");
+}
+
 void pl__peers_heartbeat(struct pl_node *n)
 {
     n->ping_seq++;
@@ -523,9 +535,6 @@ void pl__peers_heartbeat(struct pl_node *n)
         struct pl__peer *p = n->peers[i];
         if (silent_too_long(p)) {
             pl_log_write(n->opts.log, PL_LOG_ERROR, "", "peer silent", "peer=%s", p->name);
-            pl_node_link_lost(n, p->name);
-        } else if (is_swollen(p)) {
-            pl_log_write(n->opts.log, PL_LOG_ERROR, "", "child over its memory", "peer=%s", p->name);
             pl_node_link_lost(n, p->name);
         } else if (p->life == PL__PEER_UP) {
             PL_NEW(m, ping, sys_ping);

@@ -53,8 +53,8 @@ int pl_listen_probe(const struct pl_listen_opts *o, char *actual, size_t size, s
 struct pl_child_opts {
     const char *const *argv; /* NULL-terminated, copied; argv[0] is the program */
     const char *endpoint;    /* of the hub, copied */
-    uint64_t memory_bytes;   /* most that it may hold resident; 0: no limit. Looked at by each heartbeat: more, and it
-                              * is killed, and started again as its policy says */
+    uint64_t memory_bytes;   /* most that it may hold resident; 0: no limit. Looked at each 50 ms: more, and it is
+                              * killed, and started again as its policy says */
 };
 /* How to start the child process that hosts NODE. The child gets --link ENDPOINT, --incarnation N, --parent PID
  * and, with a limit, --memory BYTES appended. It dies with this process, kill -9 too (PR_SET_PDEATHSIG, which
@@ -62,8 +62,8 @@ struct pl_child_opts {
 int pl_loop_child(struct pl_loop *l, const char *node, const struct pl_child_opts *o, struct pl_err *err);
 /* Called first in a child's main: dies with PARENT, and at once if that is no longer its parent. */
 void pl_child_begin(long parent);
-/* Called next, before there are threads: bounds the address space so that about MEMORY_BYTES can be resident (0:
- * no bound; under sanitizers none). An abort for want of memory ends with PL_CHILD_EXIT_MEMORY. -PL_E_IO. */
+/* Called next, before there are threads: bounds the address space at three times MEMORY_BYTES more than now (0: no
+ * bound; under sanitizers none), for what grows faster than the parent looks. An abort for want of memory ends with PL_CHILD_EXIT_MEMORY. -PL_E_IO. */
 int pl_child_limit(uint64_t memory_bytes, struct pl_err *err);
 /* Raises the number of open files to what the system allows this process: for one with outside sockets. */
 void pl_child_open_files(void);

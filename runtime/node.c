@@ -248,6 +248,14 @@ int pl_node_listener(struct pl_node *n, uint32_t listener, const char *actor, st
 
 /* ---- starting ---- */
 
+static bool start_watching(struct pl_node *n)
+{
+    uint64_t beat_ms = n->now_ms + n->opts.heartbeat_ms, weigh_ms = n->now_ms + PL__WEIGH_MS;
+    if (n->hub || n->peers_count == 0) return true;
+    if (!pl__timers_add(&n->timers, beat_ms, n, PL__TIMER_HEARTBEAT, 0)) return false;
+    return !n->opts.world.child_swollen || pl__timers_add(&n->timers, weigh_ms, n, PL__TIMER_WEIGH, 0);
+}
+
 static int start_all(struct pl_node *n, struct pl_err *err)
 {
     int rc = 0;
@@ -257,9 +265,7 @@ static int start_all(struct pl_node *n, struct pl_err *err)
         rc = pl__actor_start(n->actors[i]);
         if (rc < 0) pl_fail(err, -rc, n->actors[i]->route->name, "the actor could not start");
     }
-    if (rc >= 0 && !n->hub && n->peers_count &&
-        !pl__timers_add(&n->timers, n->now_ms + n->opts.heartbeat_ms, n, PL__TIMER_HEARTBEAT, 0))
-        rc = pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for a timer");
+    if (rc >= 0 && !start_watching(n)) rc = pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for a timer");
     return rc < 0 ? rc : 0;
 }
 
@@ -292,6 +298,9 @@ static void fire_node_timer(struct pl_node *n, const struct pl__timer *t)
         break;
     case PL__TIMER_HEARTBEAT:
         pl__peers_heartbeat(n);
+        break;
+    case PL__TIMER_WEIGH:
+        pl__peers_weigh(n);
         break;
     case PL__TIMER_STOP:
         break; /* it only ends the waiting: pl__node_advance_stop looks at the clock */

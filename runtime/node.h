@@ -43,8 +43,8 @@ struct pl_world {
      * pl_node_child_exited. child_kill is also used for a child that misses heartbeats. */
     int (*child_start)(void *self, const char *node, uint64_t incarnation, struct pl_err *err);
     void (*child_kill)(void *self, const char *node);
-    bool (*child_swollen)(void *self, const char *node); /* holds more memory than it may? Asked by each heartbeat; a yes
-                                                          * kills it. NULL: never */
+    bool (*child_swollen)(void *self, const char *node); /* holds more memory than it may? Asked each 50 ms; a yes kills
+                                                          * it. NULL: never */
     void (*kill_point)(void *self, const char *point); /* may not return; NULL: nothing */
     /* Asked before ACTOR handles M; NULL: sound. */
     enum pl_handler_fault (*handler_fault)(void *self, const char *actor, const struct pl_msg *m);

@@ -27,6 +27,7 @@ enum {
     PL__OUTBOX_MESSAGES = 16384, /* as many as the mailbox of the frontdoor: whole answers are said again at once */
     PL__OUTBOX_SYSTEM = 65536,
     PL__OUTBOX_RETRY_MS = 2,
+    PL__WEIGH_MS = 50, /* a flood takes some 30 MiB in that time */
     PL__LINK_DECODE_BYTES = 512 << 20,
     PL__NET_BYTES_MAX = 1 << 20, /* of net.frame's bytes */
     PL__PAGE_BYTES_MAX = 1 << 20, /* of node.metrics' text */
@@ -120,7 +121,7 @@ struct pl__listener {
     struct pl_actor *actor;
 };
 /* Timers whose owner is the node itself. */
-enum pl__node_timer { PL__TIMER_ACTOR, PL__TIMER_CHILD, PL__TIMER_HEARTBEAT, PL__TIMER_STOP };
+enum pl__node_timer { PL__TIMER_ACTOR, PL__TIMER_CHILD, PL__TIMER_HEARTBEAT, PL__TIMER_WEIGH, PL__TIMER_STOP };
 
 struct pl_node {
     struct pl_node_opts opts;
@@ -194,6 +195,7 @@ int pl__peer_start(struct pl__peer *p, struct pl_err *err);
 void pl__peer_restart(struct pl__peer *p);
 void pl__peers_work(struct pl_node *n); /* lost links, outboxes that may go on */
 void pl__peers_heartbeat(struct pl_node *n);
+void pl__peers_weigh(struct pl_node *n); /* kills children that hold too much memory; again and again */
 void pl__peers_stopping(struct pl_node *n);
 void pl__peers_bye(struct pl_node *n);
 bool pl__peers_gone(const struct pl_node *n);

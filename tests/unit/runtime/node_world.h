@@ -31,7 +31,7 @@ struct net {
     enum pl_handler_fault fault; /* of the next message of FAULTY */
     const char *faulty;
     int child_start_answer;
-    bool swollen; /* the child holds too much */
+    bool weigh, swollen; /* children are weighed; the child holds too much */
     bool gather; /* the hub wants its leaves' metrics */
 };
 static struct net net;
@@ -109,7 +109,7 @@ static inline struct pl_node *node_at(size_t i, const char *name, const char *hu
                                        .link_send = link_send,
                                        .child_start = child_start,
                                        .child_kill = child_kill,
-                                       .child_swollen = child_swollen,
+                                       .child_swollen = net.weigh ? child_swollen : NULL,
                                        .handler_fault = handler_fault}};
     struct pl_err err = {0};
     int rc = pl_node_create(&o, &net.nodes[i], &err);
