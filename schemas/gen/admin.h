@@ -2,7 +2,7 @@
 #ifndef PL_SCHEMAS_GEN_ADMIN_H
 #define PL_SCHEMAS_GEN_ADMIN_H
 
-/* Messages of an operator, taken on the admin socket only. */
+/* Messages of an operator: taken on the admin socket, and from keys with the role. */
 #include "schemas/wire.h"
 #include "schemas/gen/chat.h"
 

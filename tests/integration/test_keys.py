@@ -3,12 +3,14 @@ limits of a tenant."""
 
 import json
 import os
+import signal
 import subprocess
 import unittest
 
 import msgpack
 import zmq
 
+from crash_support import children, role_of
 from support import BIN, PATIENCE_S, Service, cli, cli_json, environment, free_port, parlance
 
 
@@ -204,14 +206,12 @@ class Keys(unittest.TestCase):
 
     def test_keys_survive_the_edge(self):
         """The edge reads the table anew when it is started again."""
-        service = KeyedService(self, {"till": ("--tenant", "acme")}, metrics=True)
+        service = KeyedService(self, {"till": ("--tenant", "acme")})
         wire = Wire(self, service.endpoint, service.keys["till"])
         self.assertEqual(wire.ask("ping")[0], "pong")
-        children = subprocess.run(["pgrep", "-P", str(service.process.pid), "-f", "role edge"], stdout=subprocess.PIPE,
-                                  check=False).stdout.split()
-        if not children:
-            self.skipTest("the frontdoor has no process of its own")
-        os.kill(int(children[0]), 9)
+        edge = [pid for pid in children(service.process.pid) if role_of(pid) == "edge"]
+        self.assertEqual(len(edge), 1)
+        os.kill(edge[0], signal.SIGKILL)
         with service.client_of("till") as client:
             self.assertTrue(client.chat("hello", max_tokens=4, timeout=PATIENCE_S).turn)
 
