@@ -49,7 +49,7 @@ static struct cell *cell_take(void)
 
 static void cell_give(struct pl_msg *m)
 {
-    if (kept.count >= CELLS_KEPT) {
+    if (kept.count == CELLS_KEPT) {
         free(m);
         return;
     }
