@@ -323,6 +323,8 @@ static struct pl_msg *audit_line(const struct feedback *st, uint64_t token, cons
     a->token = token;
     a->act = PL_STR("retrain.request");
     a->outcome = pl_str_of(outcome);
+    a->has_who = st->asked->env.has_key;
+    a->who = pl_msg_str(m, st->asked->env.key);
     a->has_tenant = st->asked->env.has_tenant;
     a->tenant = pl_msg_str(m, st->asked->env.tenant);
     return m;

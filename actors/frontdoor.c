@@ -133,6 +133,7 @@ static void on_answer(struct pl_actor *self, struct frontdoor *st, const struct 
     CLEAR(&out.env, to);
     CLEAR(&out.env, reply_to);
     CLEAR(&out.env, tenant);
+    CLEAR(&out.env, key);
     CLEAR(&out.env, correlation);
     CLEAR(&out.env, trace);
     if (was.trace[0]) SET(&out.env, trace, pl_str_of(was.trace));
@@ -164,14 +165,16 @@ static bool needs_id(const struct pl_type *type)
            type->id == PL_T_FEEDBACK_ADD;
 }
 
-/* Puts the tenant into M that it is for. */
+/* Puts into M the tenant that it is for, and whose key it came under. */
 static int settle_tenant(const struct pl_caller *c, struct pl_msg *m, struct pl_err *err)
 {
     struct pl_str tenant;
     int rc = pl__access_tenant(c, &m->env, &tenant, err);
     if (rc) return rc;
     SET(&m->env, tenant, pl_msg_str(m, tenant));
-    return m->env.tenant.len ? 0 : pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for the message");
+    m->env.has_key = c->key.len > 0;
+    m->env.key = pl_msg_str(m, c->key);
+    return m->env.tenant.len && m->env.key.len == c->key.len ? 0 : pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for the message");
 }
 
 /* What a standby answers. */

@@ -175,6 +175,7 @@ void pl__msg_settle(struct pl_msg *m)
     e->has_session = e->session.len > 0;
     e->has_user = e->user.len > 0;
     e->has_tenant = e->tenant.len > 0;
+    e->has_key = e->key.len > 0;
     e->has_trace = e->trace.len > 0;
 }
 

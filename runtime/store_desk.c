@@ -47,16 +47,18 @@ int pl__desk_backup(struct pl_actor *self, const char *data, struct pl__disk *di
 {
     char name[PL_BACKUP_NAME_BYTES + 1], path[PATH_BYTES], store[PATH_BYTES + 8], time[32], unused[32];
     char where[1025];
+    char who[65];
     uint64_t sequence = 0;
     if (!data) return pl_fail(err, PL_E_UNSUPPORTED, "backup", "this store has no place for backups");
     snprintf(name, sizeof name, "%.*s", PL_STR_FMT(q->name));
     snprintf(where, sizeof where, "%.*s", PL_STR_FMT(q->dir));
+    snprintf(who, sizeof who, "%.*s", PL_STR_FMT(m->env.key));
     int rc = pl_backup_check_name(name, err);
     if (!rc)
         rc = pl_audit_append(
             data,
             &(struct pl_audit_entry){
-                .act = "backup.create", .outcome = "intent", .subject = name, .detail = where},
+                .who = who, .act = "backup.create", .outcome = "intent", .subject = name, .detail = where},
             err);
     if (!rc) rc = make_partial(data, name, path, err);
     if (rc) return rc;

@@ -10,6 +10,8 @@ static int add_line(struct pl_actor *self, struct session *s, const struct pl_ms
     if (!m) return -PL_E_NO_MEMORY;
     a->act = pl_str_of(act);
     a->outcome = pl_str_of(outcome);
+    a->has_who = asked->env.has_key;
+    a->who = pl_msg_str(m, asked->env.key);
     a->has_tenant = asked->env.has_tenant;
     a->tenant = pl_msg_str(m, asked->env.tenant);
     a->has_subject = true;

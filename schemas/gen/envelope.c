@@ -27,13 +27,14 @@ static const struct pl_field fields_envelope[] = {
     {.name = "session", .name_len = 7, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL | PL_FIELD_PRINTABLE, .at = offsetof(struct pl_envelope, session), .has_at = offsetof(struct pl_envelope, has_session), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
     {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL | PL_FIELD_PRINTABLE, .at = offsetof(struct pl_envelope, user), .has_at = offsetof(struct pl_envelope, has_user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
     {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL | PL_FIELD_PRINTABLE, .at = offsetof(struct pl_envelope, tenant), .has_at = offsetof(struct pl_envelope, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "key", .name_len = 3, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_envelope, key), .has_at = offsetof(struct pl_envelope, has_key), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
     {.name = "budget_ms", .name_len = 9, .form = PL_FORM_U64, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_envelope, budget_ms), .has_at = offsetof(struct pl_envelope, has_budget_ms), .min = {.u = 0ULL}, .max = {.u = 86400000ULL}},
     {.name = "attempt", .name_len = 7, .form = PL_FORM_U32, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_envelope, attempt), .has_at = offsetof(struct pl_envelope, has_attempt), .min = {.u = 0ULL}, .max = {.u = 1000000ULL}},
     {.name = "trace", .name_len = 5, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_envelope, trace), .has_at = offsetof(struct pl_envelope, has_trace), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
     {.name = "body", .name_len = 4, .form = PL_FORM_MAP, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_envelope, body), .has_at = offsetof(struct pl_envelope, has_body)},
 };
 static const struct pl_shape pl__envelope_shape = {
-    fields_envelope, 14, sizeof(struct pl_envelope),
+    fields_envelope, 15, sizeof(struct pl_envelope),
     offsetof(struct pl_envelope, unknown), offsetof(struct pl_envelope, unknown_count), 1,
 };
 TYPE(envelope, "envelope", PL_T_ENVELOPE, PL_EDGE_NONE)

@@ -25,6 +25,8 @@ struct pl_envelope {
     struct pl_str user; /* Who speaks; default: the session's user, else the session's name; at most 128 bytes, no control characters */
     bool has_tenant;
     struct pl_str tenant; /* Set by the service from the authenticated key; a sender's own word counts only where that is allowed; at most 64 bytes, no control characters */
+    bool has_key;
+    struct pl_str key; /* Name of the sender's key, set by the service for its audit record; a sender's own word counts nowhere; at most 64 bytes */
     bool has_budget_ms;
     uint64_t budget_ms; /* Time left for the work, from the moment of sending. Absent: no deadline; in ms; at most 86400000 */
     bool has_attempt;

@@ -216,9 +216,16 @@ class Keys(unittest.TestCase):
             self.assertTrue(client.chat("hello", max_tokens=4, timeout=PATIENCE_S).turn)
 
     def test_the_acts_stand_in_the_audit_record(self):
-        service = KeyedService(self, {"till": ("--tenant", "acme")})
+        service = KeyedService(self, {"till": ("--tenant", "acme"), "boss": ("--tenant", "acme", "--role", "operator")})
         service.admin("keys", "revoke", "till")
-        acts = [(e["act"], e["outcome"], e["subject"]) for e in cli_json("audit", "list", "--data", service.data)]
+        # Who did it is the key that it came under, not what the message says.
+        boss = Wire(self, service.endpoint, service.keys["boss"])
+        self.assertEqual(boss.ask("retrain.request", key="somebody")[0], "retrain.state")
+        self.refused(boss.ask("sessions.delete", session="none", key="somebody"), "not_found")
+        entries = cli_json("audit", "list", "--data", service.data)
+        for act in ("retrain.request", "sessions.delete"):
+            self.assertEqual({e["who"] for e in entries if e["act"] == act}, {"boss"}, act)
+        acts = [(e["act"], e["outcome"], e["subject"]) for e in entries]
         for act in ("keys.new", "keys.revoke"):
             self.assertIn((act, "intent", "till"), acts)
             self.assertIn((act, "done", "till"), acts)

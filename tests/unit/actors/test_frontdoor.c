@@ -230,6 +230,8 @@ static void ask_for_tenant(struct from f, const char *tenant)
     struct pl_msg *m = ask("hello");
     m->env.has_tenant = tenant != NULL;
     m->env.tenant = pl_str_of(tenant);
+    m->env.has_key = true;
+    m->env.key = PL_STR("forged");
     send_msg(f, m, "id");
 }
 
@@ -244,7 +246,8 @@ static void ck_forbidden(const char *field)
 
 static bool went_in_for(const char *tenant)
 {
-    bool good = session.count == 1 && pl_str_is(session.seen[0]->env.tenant, tenant);
+    bool good = session.count == 1 && pl_str_is(session.seen[0]->env.tenant, tenant) &&
+                !pl_str_is(session.seen[0]->env.key, "forged");
     probe_clear(&session);
     return good;
 }

@@ -197,6 +197,7 @@ class Envelope(Record):
         _Field('session', 'session', 'str', False, False, True, 0, 128, 0, True, (), None),
         _Field('user', 'user', 'str', False, False, True, 0, 128, 0, True, (), None),
         _Field('tenant', 'tenant', 'str', False, False, True, 0, 64, 0, True, (), None),
+        _Field('key', 'key', 'str', False, False, True, 0, 64, 0, False, (), None),
         _Field('budget_ms', 'budget_ms', 'u64', False, False, True, 0, 86400000, 0, False, (), None),
         _Field('attempt', 'attempt', 'u32', False, False, True, 0, 1000000, 0, False, (), None),
         _Field('trace', 'trace', 'str', False, False, True, 0, 64, 0, False, (), None),
@@ -212,6 +213,7 @@ class Envelope(Record):
     session: Optional[str] = None  # Name of the dialogue; at most 128 bytes, no control characters
     user: Optional[str] = None  # Who speaks; default: the session's user, else the session's name; at most 128 bytes, no control characters
     tenant: Optional[str] = None  # Set by the service from the authenticated key; a sender's own word counts only where that is allowed; at most 64 bytes, no control characters
+    key: Optional[str] = None  # Name of the sender's key, set by the service for its audit record; a sender's own word counts nowhere; at most 64 bytes
     budget_ms: Optional[int] = None  # Time left for the work, from the moment of sending. Absent: no deadline; in ms; at most 86400000
     attempt: Optional[int] = None  # 0 for the first delivery; at most 1000000
     trace: Optional[str] = None  # W3C traceparent; at most 64 bytes
