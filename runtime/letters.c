@@ -68,13 +68,21 @@ void pl__letters_add(struct pl__letters *l, struct pl_msg *m, int cause, uint64_
     keep(l, letter, m);
 }
 
-int pl__letters_replay(struct pl__letters *l, uint64_t number, struct pl_msg **out, struct pl_err *err)
+int pl__letters_check(struct pl__letters *l, uint64_t number, struct pl_err *err)
 {
-    struct pl__letter *letter = pl__letters_find(l, number);
+    const struct pl__letter *letter = pl__letters_find(l, number);
     if (!letter) return pl_fail(err, PL_E_NOT_FOUND, "letter", "there is no such dead letter, or no longer");
     if (letter->replayed) return pl_fail(err, PL_E_CONFLICT, "letter", "it was sent again before");
     if (!letter->m)
         return pl_fail(err, PL_E_GONE, "letter", "its message was too large or too old to be kept");
+    return 0;
+}
+
+int pl__letters_replay(struct pl__letters *l, uint64_t number, struct pl_msg **out, struct pl_err *err)
+{
+    int rc = pl__letters_check(l, number, err);
+    if (rc) return rc;
+    struct pl__letter *letter = pl__letters_find(l, number);
     *out = pl_msg_copy(letter->m);
     if (!*out) return pl_fail(err, PL_E_NO_MEMORY, "letter", "no memory for the message");
     (*out)->deadline_ms = PL_NO_DEADLINE;

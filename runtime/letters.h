@@ -34,6 +34,8 @@ void pl__letters_add(struct pl__letters *l, struct pl_msg *m, int cause, uint64_
 struct pl__letter *pl__letters_find(struct pl__letters *l, uint64_t number);
 uint64_t
 pl__letters_first(const struct pl__letters *l); /* number of the oldest that is remembered; 0: none is */
+/* Whether letter NUMBER can be sent again: 0 or what pl__letters_replay would return. */
+int pl__letters_check(struct pl__letters *l, uint64_t number, struct pl_err *err);
 /* *OUT is given: the message as it was, to be sent again, without its deadline. -PL_E_NOT_FOUND, -PL_E_GONE
  * (its message was let go), -PL_E_CONFLICT (it was sent again before), -PL_E_NO_MEMORY. */
 int pl__letters_replay(struct pl__letters *l, uint64_t number, struct pl_msg **out, struct pl_err *err);

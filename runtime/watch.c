@@ -14,7 +14,7 @@
 #include "schemas/gen/admin.h"
 #include "schemas/gen/chat.h"
 
-enum { ASKS = 4, PEERS = 64, PATIENCE_MS = 500 };
+enum { ASKS = 4, PEERS = 64, PATIENCE_MS = 500, ACTS = 4 };
 
 struct ask {
     uint64_t number, timer; /* number 0: free */
@@ -24,8 +24,14 @@ struct ask {
     struct pl__peer *missing[PEERS];
     uint32_t missing_count;
 };
+/* A replay that waits for its line of the audit record. */
+struct act {
+    uint64_t token, number; /* token 0: free; number of the letter */
+    struct pl_msg *request;
+};
 struct watch {
     struct ask asks[ASKS];
+    struct act acts[ACTS];
     uint64_t newest;
 };
 
@@ -172,37 +178,112 @@ static void on_part(struct pl_actor *self, struct watch *w, const struct pl_msg 
     heard(self, w, m->env.correlation, m->env.from, part);
 }
 
-/* ---- replay ---- */
+/* ---- replay: the audit record says so first ---- */
 
-static int on_replay(struct pl_actor *self, const struct pl_msg *m, const struct pl_letters_replay *q)
+/* "NODE:NUMBER" in two; false: it is none. */
+static bool split_name(struct pl_str letter, char node[PL__NAME_MAX + 40], uint64_t *number)
 {
-    struct pl_node *n = self->node;
-    struct pl_err err = {0};
-    struct pl_msg *again = NULL;
-    char name[100], to[PL__NAME_MAX + 8];
-    snprintf(name, sizeof name, "%.*s", PL_STR_FMT(q->letter));
-    char *colon = strrchr(name, ':');
-    uint64_t number = colon ? strtoull(colon + 1, NULL, 10) : 0;
-    if (colon) *colon = 0;
-    const struct pl__peer *p = colon ? pl__peer_find(n, name) : NULL;
-    if (p && !n->hub) {
-        name_of(p, to, sizeof to);
-        pl_forward(self, to, m);
-        return 0;
+    snprintf(node, PL__NAME_MAX + 40, "%.*s", PL_STR_FMT(letter));
+    char *colon = strrchr(node, ':');
+    if (!colon) return false;
+    *colon = 0;
+    *number = strtoull(colon + 1, NULL, 10);
+    return true;
+}
+
+/* TOKEN 0: nobody waits for it. */
+static void record(struct pl_actor *self, uint64_t token, const struct pl_msg *asked, const char *outcome)
+{
+    const struct pl_letters_replay *q = asked->body;
+    PL_NEW(m, a, audit_add);
+    if (a) {
+        a->token = token;
+        a->act = PL_STR("dead-letters.replay");
+        a->outcome = pl_str_of(outcome);
+        a->has_subject = true;
+        a->subject = pl_msg_str(m, q->letter);
     }
-    if (!colon || strcmp(name, n->name) != 0)
-        pl_fail(&err, PL_E_NOT_FOUND, "letter", "there is no node of this name");
-    else
-        pl__letters_replay(&n->letters, number, &again, &err);
-    if (!again) return refuse(self, m, &err);
+    pl_send_to(self, "store", &m);
+}
+
+static int refuse_unrecorded(struct pl_actor *self, const struct pl_msg *asked)
+{
+    struct pl_err err = {0};
+    pl_fail(&err, PL_E_UNAVAILABLE, "audit",
+            "this is not done, because it cannot be recorded: parlance audit verify");
+    return refuse(self, asked, &err);
+}
+
+static struct act *find_act(struct watch *w, uint64_t token)
+{
+    for (int i = 0; i < ACTS; i++)
+        if (w->acts[i].token == token) return &w->acts[i];
+    return NULL;
+}
+
+/* The letter is here. */
+static int begin_replay(struct pl_actor *self, struct watch *w, const struct pl_msg *m, uint64_t number)
+{
+    struct pl_err err = {0};
+    struct act *a = find_act(w, 0);
+    int rc = pl__letters_check(&self->node->letters, number, &err);
+    if (!rc && !a) rc = pl_fail(&err, PL_E_OVERLOADED, NULL, "too many letters are being sent again");
+    if (rc) return refuse(self, m, &err);
+    *a = (struct act){
+        .token = ++w->newest, .number = number, .request = pl_msg_ref((struct pl_msg *)(uintptr_t)m)};
+    record(self, a->token, m, "intent");
+    return 0;
+}
+
+static void send_again(struct pl_actor *self, const struct pl_msg *asked, struct pl_msg *again)
+{
+    const struct pl_letters_replay *q = asked->body;
     pl_log(self, PL_LOG_WARN, "dead letter replayed", "letter=%.*s type=%s to=%.*s", PL_STR_FMT(q->letter),
            again->type->name, PL_STR_FMT(again->env.to));
     PL_NEW(reply, b, letters_replayed);
     if (b) b->letter = pl_msg_str(reply, q->letter);
     if (b) b->to = pl_msg_str(reply, again->env.to);
-    pl__post(n, again, PL__LANE_USER);
-    pl_reply(self, m, &reply);
-    return 0;
+    pl__post(self->node, again, PL__LANE_USER);
+    pl_reply(self, asked, &reply);
+}
+
+/* RECORDED: the intent is on disk. */
+static int end_replay(struct pl_actor *self, struct watch *w, uint64_t token, bool recorded)
+{
+    struct act *a = token ? find_act(w, token) : NULL;
+    struct pl_err err = {0};
+    struct pl_msg *again = NULL;
+    if (!a) return 0;
+    struct act was = *a;
+    *a = (struct act){0};
+    int rc =
+        recorded ? pl__letters_replay(&self->node->letters, was.number, &again, &err) : -PL_E_UNAVAILABLE;
+    if (!rc)
+        send_again(self, was.request, again);
+    else
+        rc = recorded ? refuse(self, was.request, &err) : refuse_unrecorded(self, was.request);
+    if (recorded) record(self, 0, was.request, again ? "done" : "failed");
+    pl_msg_unref(&was.request);
+    return rc;
+}
+
+static int on_replay(struct pl_actor *self, struct watch *w, const struct pl_msg *m,
+                     const struct pl_letters_replay *q)
+{
+    struct pl_node *n = self->node;
+    struct pl_err err = {0};
+    char name[PL__NAME_MAX + 40], to[PL__NAME_MAX + 8];
+    uint64_t number;
+    bool good = split_name(q->letter, name, &number);
+    const struct pl__peer *p = good && !n->hub ? pl__peer_find(n, name) : NULL;
+    if (good && strcmp(name, n->name) == 0) return begin_replay(self, w, m, number);
+    if (p) {
+        name_of(p, to, sizeof to);
+        pl_forward(self, to, m);
+        return 0;
+    }
+    pl_fail(&err, PL_E_NOT_FOUND, "letter", "there is no node of this name");
+    return refuse(self, m, &err);
 }
 
 /* ---- the actor ---- */
@@ -213,9 +294,14 @@ static int watch_receive(struct pl_actor *self, void *state, const struct pl_msg
     const struct pl_sys_timer *timer = PL_BODY(m, sys_timer);
     const struct pl_sys_undelivered *u = PL_BODY(m, sys_undelivered);
     const struct pl_letters_replay *replay = PL_BODY(m, letters_replay);
+    const struct pl_audit_added *added = PL_BODY(m, audit_added);
+    const struct pl_store_failed *failed = PL_BODY(m, store_failed);
     if (PL_BODY(m, node_top)) return ask_all(self, w, m, pl__watch_state(self->node));
     if (PL_BODY(m, letters_list)) return ask_all(self, w, m, pl__watch_letters(self->node));
-    if (replay) return on_replay(self, m, replay);
+    if (replay) return on_replay(self, w, m, replay);
+    if (added) return end_replay(self, w, added->token, true);
+    if (failed) return end_replay(self, w, failed->token, false);
+    if (u && pl_str_is(u->to, "store")) return end_replay(self, w, u->token, false);
     if (PL_BODY(m, node_state) || PL_BODY(m, letters_listed)) {
         on_part(self, w, m);
     } else if (u) {
@@ -237,6 +323,7 @@ static void watch_stop(struct pl_actor *self, void *state)
     struct watch *w = state;
     for (int i = 0; i < ASKS; i++)
         if (w->asks[i].number) forget(self, &w->asks[i]);
+    for (int i = 0; i < ACTS; i++) pl_msg_unref(&w->acts[i].request);
 }
 
 const struct pl_actor_class pl_watch_class = {

@@ -21,7 +21,7 @@ static struct sum sum_of(const struct pl_node_state *s, const char *name)
 
 static double risen(const struct top_view *v, double now, double before)
 {
-    return v->before && v->seconds > 0 && now > before ? (now - before) / v->seconds : 0;
+    return v->before && v->seconds >= 0.05 && now > before ? (now - before) / v->seconds : 0;
 }
 
 double top_value(const struct top_view *v, const char *name)

@@ -6,7 +6,8 @@
 #include <jansson.h>
 #include "schemas/gen/admin.h"
 
-/* BEFORE: NULL, or the state SECONDS earlier; without it rates are 0. All borrowed. */
+/* BEFORE: NULL, or the state SECONDS earlier; without it, or when that is less than 0.05, rates are 0. All
+ * borrowed. */
 struct top_view {
     const struct pl_node_state *now, *before;
     double seconds;

@@ -133,5 +133,48 @@ class Metrics(unittest.TestCase):
             self.assertGreater(sum(values), 0, name)
 
 
+class Files(unittest.TestCase):
+    """Rules of alerts and the dashboard speak of metrics that there are, once every kind of thing has happened."""
+
+    LATER = {"parlance_dead_letters_total", "up"}  # made when the first one dies; Prometheus' own
+
+    def setUp(self):
+        self.ops = os.path.join(support.SOURCE, "ops")
+        self.rules = os.path.join(self.ops, "prometheus", "alerts.yml")
+
+    def read(self, path):
+        with open(path, encoding="utf-8") as f:
+            return f.read()
+
+    def test_promtool_takes_the_rules(self):
+        promtool = shutil.which("promtool")
+        if not promtool:
+            self.skipTest("promtool (Debian's prometheus) is not installed")
+        run = subprocess.run([promtool, "check", "rules", self.rules], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             timeout=support.PATIENCE_S, check=False)
+        self.assertEqual(run.returncode, 0, run.stdout)
+
+    def test_every_metric_of_the_rules_and_of_the_dashboard_exists(self):
+        board = json.loads(self.read(os.path.join(self.ops, "grafana", "parlance.json")))
+        said = [t["expr"] for p in board["panels"] for t in p.get("targets", [])]
+        self.assertGreater(len(said), 30)
+        self.assertEqual(len({p["id"] for p in board["panels"]}), len(board["panels"]))
+        said += re.findall(r"^ +expr: (.*)$", self.read(self.rules), re.M)
+        used = {name for e in said for name in re.findall(r"\b(parlance_[a-z0-9_]+)", e)}
+        service = support.Service(self)
+        cli("send", "hello", "--endpoint", service.endpoint)
+        state = json.loads(service.admin("top", "--json", "--interval", "0"))
+        there = {f["name"] for f in state["figures"]} | self.LATER
+        there |= {f["name"] + end for f in state["figures"] if f["kind"] == "histogram" for end in ("_bucket", "_sum", "_count")}
+        self.assertEqual(used - there, set())
+
+    def test_every_metric_of_a_service_is_in_the_operators_page(self):
+        page = self.read(os.path.join(support.SOURCE, "docs", "operator.md"))
+        service = support.Service(self)
+        cli("send", "hello", "--endpoint", service.endpoint)
+        state = json.loads(service.admin("top", "--json", "--interval", "0"))
+        self.assertEqual({f["name"] for f in state["figures"] if "`%s`" % f["name"] not in page}, set())
+
+
 if __name__ == "__main__":
     unittest.main()

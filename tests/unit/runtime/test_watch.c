@@ -172,7 +172,7 @@ END_TEST
 
 /* ---- the actor, over two nodes ---- */
 
-static struct pl_msg *heard[8];
+static struct pl_msg *heard[16];
 static uint32_t heard_count;
 static struct pl_msg *question; /* of the asker, when it is poked */
 
@@ -206,7 +206,22 @@ static int fail_once(struct pl_actor *self, struct host *h, const struct pl_msg 
     return h->count == 1 && PL_BODY(m, store_written) ? -PL_E_INTERNAL : 0;
 }
 
-static struct host asker, worker;
+/* A store that records acts, or cannot. */
+static bool recording;
+static uint32_t recorded;
+
+static int record_act(struct pl_actor *self, struct host *h, const struct pl_msg *m)
+{
+    const struct pl_audit_add *a = PL_BODY(m, audit_add);
+    if (!a || !recording) return a ? PL_UNHANDLED : 0;
+    recorded++;
+    PL_NEW(reply, b, audit_added);
+    b->token = a->token;
+    pl_reply(self, m, &reply);
+    return 0;
+}
+
+static struct host asker, worker, keeper;
 
 /* A hub with the asker, a leaf "far" with a worker that fails on its first message. */
 static struct pl_node *two_nodes(struct pl_node **leaf)
@@ -219,6 +234,10 @@ static struct pl_node *two_nodes(struct pl_node **leaf)
     ck_assert_int_eq(pl_node_place(hub, "echo", "far", NULL), 0);
     ck_assert_int_eq(pl_watch_add(hub, NULL), 0);
     add(hub, "asker", &asker);
+    keeper = (struct host){.script = record_act};
+    recording = true;
+    recorded = 0;
+    add(hub, "store", &keeper);
     listen_as(hub, "asker");
     add(*leaf, "echo", &worker);
     ck_assert_int_eq(pl_watch_add(*leaf, NULL), 0);
@@ -307,6 +326,11 @@ static const struct pl_msg *replay(struct pl_node *hub, const char *name)
     return ask(hub, q);
 }
 
+static const struct pl_chat_error *error_of(const struct pl_msg *m)
+{
+    return PL_BODY(m, chat_error);
+}
+
 START_TEST(a_message_that_a_handler_failed_on_is_a_letter_and_comes_again_by_hand)
 {
     struct pl_node *leaf, *hub = two_nodes(&leaf);
@@ -322,14 +346,22 @@ START_TEST(a_message_that_a_handler_failed_on_is_a_letter_and_comes_again_by_han
     ck_assert(pl_str_is(l->letters[0].letter, "far:1") && pl_str_is(l->letters[0].cause, "unavailable"));
     ck_assert(pl_str_is(l->letters[0].from, "asker") && pl_str_is(l->letters[0].to, "echo"));
     ck_assert(l->letters[0].kept && !l->letters[0].replayed);
+    recording = false;
+    const struct pl_chat_error *e = error_of(replay(hub, "far:1"));
+    ck_assert(e && pl_str_is(e->field, "audit"));
+    ck_assert_uint_eq(worker.count, 1); /* what cannot be recorded is not done */
+    recording = true;
     const struct pl_msg *again = replay(hub, "far:1");
     ck_assert_ptr_nonnull(PL_BODY(again, letters_replayed));
+    ck_assert_uint_eq(recorded, 2); /* intent and done */
     ck_assert_uint_eq(worker.count, 2);
     ck_assert_uint_eq(worker.seen[1].token, 5);
-    ck_assert(letters_of(hub)->letters[0].replayed);
-    const struct pl_chat_error *e = PL_BODY(replay(hub, "far:1"), chat_error);
+    l = letters_of(hub); /* beside the line that could not be recorded */
+    ck_assert_uint_eq(l->letters_count, 2);
+    ck_assert(pl_str_is(l->letters[1].letter, "far:1") && l->letters[1].replayed);
+    e = error_of(replay(hub, "far:1"));
     ck_assert(e && pl_str_is(e->code, "conflict"));
-    e = PL_BODY(replay(hub, "nowhere:1"), chat_error);
+    e = error_of(replay(hub, "nowhere:1"));
     ck_assert(e && pl_str_is(e->code, "not_found") && pl_str_is(e->field, "letter"));
     const struct pl_msg *m = ask(hub, pl_msg_create(&pl_node_top_type));
     const struct pl_actor_row *row = row_of(PL_BODY(m, node_state), "echo");
