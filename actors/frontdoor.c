@@ -174,7 +174,9 @@ static int settle_tenant(const struct pl_caller *c, struct pl_msg *m, struct pl_
     SET(&m->env, tenant, pl_msg_str(m, tenant));
     m->env.has_key = c->key.len > 0;
     m->env.key = pl_msg_str(m, c->key);
-    return m->env.tenant.len && m->env.key.len == c->key.len ? 0 : pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for the message");
+    return m->env.tenant.len && m->env.key.len == c->key.len
+               ? 0
+               : pl_fail(err, PL_E_NO_MEMORY, NULL, "no memory for the message");
 }
 
 /* What a standby answers. */

@@ -28,42 +28,45 @@ int pl_loop_hub(struct pl_loop *l, const char *endpoint, char *actual, size_t si
 /* Leaf: connects to its hub. */
 int pl_loop_connect(struct pl_loop *l, const char *endpoint, struct pl_err *err);
 
-/* Leaf in a process of its own: losing the hub ends the process at once. The hub kills it anyhow, or is dead itself;
- * until then its actors would tell strangers of a trouble that asking again mends. */
+/* Leaf in a process of its own: losing the hub ends the process at once. The hub kills it anyhow, or is dead
+ * itself; until then its actors would tell strangers of a trouble that asking again mends. */
 void pl_loop_end_with_hub(struct pl_loop *l);
 
 struct pl_listen_opts {
     uint32_t listener;    /* number that net.frame and pl_net_send use */
     const char *endpoint; /* tcp://127.0.0.1:5580 or ipc://PATH (directory made 0700) */
     uint64_t max_bytes;   /* of one message; larger ones cut the peer */
-    const char *data;     /* directory whose keys/ says who may come in (runtime/keys.h); NULL: keys are unknown */
-    bool require_keys;    /* also on ipc and loopback; anywhere else they are required anyway */
+    const char
+        *data; /* directory whose keys/ says who may come in (runtime/keys.h); NULL: keys are unknown */
+    bool require_keys; /* also on ipc and loopback; anywhere else they are required anyway */
 };
-/* Outside ROUTER socket. Frames go to the node, with what is known of their sender: the tenant, roles and act_for of its
- * key; without keys act_for on ipc and nothing else. Where keys are required a stranger's handshake fails, which is tried
- * before this returns, and frames under a key that was revoked meanwhile come with its name and no role.
- * -PL_E_FORBIDDEN: keys are required, and DATA is NULL or holds no key of the service. Blocks for some milliseconds, 2
- * seconds at most, where keys are required. */
+/* Outside ROUTER socket. Frames go to the node, with what is known of their sender: the tenant, roles and
+ * act_for of its key; without keys act_for on ipc and nothing else. Where keys are required a stranger's
+ * handshake fails, which is tried before this returns, and frames under a key that was revoked meanwhile come
+ * with its name and no role. -PL_E_FORBIDDEN: keys are required, and DATA is NULL or holds no key of the
+ * service. Blocks for some milliseconds, 2 seconds at most, where keys are required. */
 int pl_loop_listen(struct pl_loop *l, const struct pl_listen_opts *o, struct pl_err *err);
 
 /* Whether it can be listened at, for one that has a child do it: the errors are those of pl_loop_listen, and
- * -PL_E_FORBIDDEN where keys are required and no client's lives. Nothing stays open. ACTUAL (may be NULL): the endpoint, with a port that is free in place of `*`. */
+ * -PL_E_FORBIDDEN where keys are required and no client's lives. Nothing stays open. ACTUAL (may be NULL):
+ * the endpoint, with a port that is free in place of `*`. */
 int pl_listen_probe(const struct pl_listen_opts *o, char *actual, size_t size, struct pl_err *err);
 
 struct pl_child_opts {
     const char *const *argv; /* NULL-terminated, copied; argv[0] is the program */
     const char *endpoint;    /* of the hub, copied */
-    uint64_t memory_bytes;   /* most that it may hold resident; 0: no limit. Looked at each 50 ms: more, and it is
-                              * killed, and started again as its policy says */
+    uint64_t memory_bytes; /* most that it may hold resident; 0: no limit. Looked at each 50 ms: more, and it
+                            * is killed, and started again as its policy says */
 };
-/* How to start the child process that hosts NODE. The child gets --link ENDPOINT, --incarnation N, --parent PID
- * and, with a limit, --memory BYTES appended. It dies with this process, kill -9 too (PR_SET_PDEATHSIG, which
- * the child itself sets by pl_child_begin). */
+/* How to start the child process that hosts NODE. The child gets --link ENDPOINT, --incarnation N, --parent
+ * PID and, with a limit, --memory BYTES appended. It dies with this process, kill -9 too (PR_SET_PDEATHSIG,
+ * which the child itself sets by pl_child_begin). */
 int pl_loop_child(struct pl_loop *l, const char *node, const struct pl_child_opts *o, struct pl_err *err);
 /* Called first in a child's main: dies with PARENT, and at once if that is no longer its parent. */
 void pl_child_begin(long parent);
-/* Called next, before there are threads: bounds the address space at three times MEMORY_BYTES more than now (0: no
- * bound; under sanitizers none), for what grows faster than the parent looks. An abort for want of memory ends with PL_CHILD_EXIT_MEMORY. -PL_E_IO. */
+/* Called next, before there are threads: bounds the address space at three times MEMORY_BYTES more than now
+ * (0: no bound; under sanitizers none), for what grows faster than the parent looks. An abort for want of
+ * memory ends with PL_CHILD_EXIT_MEMORY. -PL_E_IO. */
 int pl_child_limit(uint64_t memory_bytes, struct pl_err *err);
 /* Raises the number of open files to what the system allows this process: for one with outside sockets. */
 void pl_child_open_files(void);

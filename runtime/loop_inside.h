@@ -5,7 +5,8 @@
  *   leaf.c     the link to a hub              listener.c  strangers
  *   child.c    child processes                thread.c  nodes on threads
  *   zap.c      who may come in                stranger.c  a try with a key that nobody knows
- *   http.c     /metrics, /healthz, /readyz    limit.c, signals.h, socket.c, endpoint.c, dir.c know nothing of loops
+ *   http.c     /metrics, /healthz, /readyz
+ * limit.c, signals.h, socket.c, endpoint.c, dir.c know nothing of loops.
  *
  * Memory that holds a libuv handle is freed in the handle's close callback; pl_loop_destroy turns the loop
  * until all of them came. */
@@ -96,23 +97,23 @@ void pl__leaf_run(struct pl__port *p); /* the loop runs: an inproc link is up */
 int pl__listener_send(struct pl_loop *l, uint32_t listener, struct pl_bin peer, bool delimiter,
                       const void *bytes, size_t len);
 
-/* zap.c: answers ZeroMQ's question whether a key may come in. Opens the table of DATA and its own socket, once a loop.
- * -PL_E_FORBIDDEN: the service has no key. */
+/* zap.c: answers ZeroMQ's question whether a key may come in. Opens the table of DATA and its own socket,
+ * once a loop. -PL_E_FORBIDDEN: the service has no key. */
 int pl__zap_open(struct pl_loop *l, const char *data, struct pl_err *err);
-/* Also -PL_E_FORBIDDEN when there is nobody to let in: told at the start, but a loop that begins anew after the last key
- * was revoked goes on and lets nobody in. */
+/* Also -PL_E_FORBIDDEN when there is nobody to let in: told at the start, but a loop that begins anew after
+ * the last key was revoked goes on and lets nobody in. */
 int pl__zap_can_open(const char *data, struct pl_err *err);
 const struct pl_key_pair *pl__zap_server(const struct pl_loop *l); /* the service's own pair */
 /* Fills in what the table says now of USER, whom the handshake found; a pointer into the table. */
 void pl__zap_identify(struct pl_loop *l, const char *user, struct pl_net_peer *peer);
-/* stranger.c: connects to what SOCKET is bound to, with a new key, and waits until that is refused. -PL_E_INTERNAL: it
- * was let in, or not refused in 2 s. */
+/* stranger.c: connects to what SOCKET is bound to, with a new key, and waits until that is refused.
+ * -PL_E_INTERNAL: it was let in, or not refused in 2 s. */
 int pl__stranger_is_refused(struct pl_loop *l, void *socket, struct pl_err *err);
 
 /* child.c: processes. -PL_E_NOT_FOUND when NODE is none of them. */
 int pl__child_start(struct pl_loop *l, const char *node, uint64_t incarnation, struct pl_err *err);
 int pl__child_kill(struct pl_loop *l, const char *node);
-void pl__children_end(struct pl_loop *l); /* kills all and waits for them */
+void pl__children_end(struct pl_loop *l);                    /* kills all and waits for them */
 bool pl__child_swollen(struct pl_loop *l, const char *node); /* it holds more memory than it may */
 /* limit.c: MEMORY_BYTES as it counts here (more under sanitizers); resident bytes of a process, 0: gone. */
 uint64_t pl__memory_allowed(uint64_t memory_bytes);

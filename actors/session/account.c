@@ -75,15 +75,15 @@ int pl__account_admit(const struct pl_accounts *as, struct pl_account *a, uint64
     turn_day(a, wall_ms);
     if (pl__account_places(as, a) == 0) {
         pl_counter_add(a->refused_places, 1);
-        return pl_fail(err, PL_E_OVERLOADED, NULL, "%u requests of the tenant `%s` are not answered yet", a->open,
-                       a->name);
+        return pl_fail(err, PL_E_OVERLOADED, NULL, "%u requests of the tenant `%s` are not answered yet",
+                       a->open, a->name);
     }
     if (!a->rule->quota || a->tokens < a->rule->quota) return 0;
     pl_counter_add(a->refused_quota, 1);
     *wait_ms = pl_day_left_ms(wall_ms);
     return pl_fail(err, PL_E_QUOTA_EXCEEDED, NULL,
-                   "the tenant `%s` has used %llu tokens today, of %llu; the day ends at midnight UTC", a->name,
-                   (unsigned long long)a->tokens, (unsigned long long)a->rule->quota);
+                   "the tenant `%s` has used %llu tokens today, of %llu; the day ends at midnight UTC",
+                   a->name, (unsigned long long)a->tokens, (unsigned long long)a->rule->quota);
 }
 
 void pl__account_use(struct pl_account *a, uint64_t wall_ms, uint64_t tokens)

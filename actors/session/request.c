@@ -266,8 +266,8 @@ static int accepted(struct pl_actor *self, struct session *s, struct store_op *o
     struct request *r = op->request;
     r->in_doubt |= code == PL_E_UNAVAILABLE || code == PL_E_GONE || code == PL_E_STORAGE;
     if (!reply && r->in_doubt) {
-        /* Whether it was written nobody knows: it keeps its place in the line and is written again. Taken up only
-         * when it is asked for again, it would stand behind others, and before them after a crash. */
+        /* Whether it was written nobody knows: it keeps its place in the line and is written again. Taken up
+         * only when it is asked for again, it would stand behind others, and before them after a crash. */
         if (code == PL_E_STORAGE || code == PL_E_STORAGE_FULL) turn_away(self, r, code);
         pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_PROMISE, r->number);
         return 0;
@@ -469,7 +469,8 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
     }
     if (v->rows[0].found) return give_way(self, s, r, v->rows[0].value);
     struct pl_rec_session *head = d->head->body;
-    /* Of a loaded dialogue memory knows best: a first turn that is being committed may lie on disk already. */
+    /* Of a loaded dialogue memory knows best: a first turn that is being committed may lie on disk already.
+     */
     if (v->rows[1].found && !d->stored && !d->loaded) {
         struct pl_cursor c = {v->rows[1].value.ptr, v->rows[1].value.ptr + v->rows[1].value.len};
         if (pl_rec_session_type.decode(&c, &d->head->arena, head, &err)) {

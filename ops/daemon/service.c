@@ -359,7 +359,8 @@ static void admin_endpoint(const struct pl_service *s, char out[PL_PATH_MAX + 64
     snprintf(out, PL_PATH_MAX + 64, "ipc://%s/admin.sock", s->data);
 }
 
-static struct pl_listen_opts listen_opts(const struct pl_service *s, uint32_t number, const char *endpoint)
+struct pl_listen_opts pl_service_listen_opts(const struct pl_service *s, uint32_t number,
+                                             const char *endpoint)
 {
     return (struct pl_listen_opts){.listener = number,
                                    .endpoint = endpoint,
@@ -372,8 +373,8 @@ int pl_service_can_listen(struct pl_service *s, struct pl_err *err)
 {
     char admin[PL_PATH_MAX + 64], actual[sizeof s->listen];
     admin_endpoint(s, admin);
-    struct pl_listen_opts clients = listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
-    struct pl_listen_opts operators = listen_opts(s, PL_LISTENER_ADMIN, admin);
+    struct pl_listen_opts clients = pl_service_listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
+    struct pl_listen_opts operators = pl_service_listen_opts(s, PL_LISTENER_ADMIN, admin);
     int rc = of_option(pl_listen_probe(&clients, actual, sizeof actual, err), "listen", err);
     if (!rc) strcpy(s->listen, actual);
     return rc ? rc : of_option(pl_listen_probe(&operators, NULL, 0, err), "data", err);
@@ -383,8 +384,8 @@ int pl_service_listen(struct pl_service *s, struct pl_loop *l, struct pl_node *n
 {
     char admin[PL_PATH_MAX + 64];
     admin_endpoint(s, admin);
-    struct pl_listen_opts clients = listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
-    struct pl_listen_opts operators = listen_opts(s, PL_LISTENER_ADMIN, admin);
+    struct pl_listen_opts clients = pl_service_listen_opts(s, PL_LISTENER_CLIENTS, s->listen);
+    struct pl_listen_opts operators = pl_service_listen_opts(s, PL_LISTENER_ADMIN, admin);
     int rc = of_option(pl_loop_listen(l, &clients, err), "listen", err);
     if (!rc) rc = of_option(pl_loop_listen(l, &operators, err), "data", err);
     if (!rc) rc = pl_node_listener(n, PL_LISTENER_CLIENTS, "frontdoor", err);

@@ -33,7 +33,7 @@ struct pl_service {
     char vault_path[PL_PATH_MAX];
     struct pl_tenant_rules tenants;
     struct pl_tenant_rule *tenant_rules; /* of those with a section in the file */
-    struct pl_spans *spans; /* NULL: none are written */
+    struct pl_spans *spans;              /* NULL: none are written */
 
     struct pl_frontdoor_opts frontdoor;
     struct pl_session_opts session;
@@ -50,9 +50,10 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
                     struct pl_err *err);
 void pl_service_finish(struct pl_service *s);
 
-/* Finds the master key and opens the vault for a moment: a wrong key ends the start with its sentence, and the key of
- * the rows' names is known to the actors. FIRST: in the service, which holds DATA's lock and makes what is missing.
- * NODE needs no key (executor, tools): nothing is read, and the key leaves its environment. */
+/* Finds the master key and opens the vault for a moment: a wrong key ends the start with its sentence, and
+ * the key of the rows' names is known to the actors. FIRST: in the service, which holds DATA's lock and makes
+ * what is missing. NODE needs no key (executor, tools): nothing is read, and the key leaves its environment.
+ */
 int pl_service_unlock(struct pl_service *s, const char *node, bool first, struct pl_err *err);
 
 /* The actors that can live away from the service's loop, with their placement option. */
@@ -68,14 +69,17 @@ const char *pl_service_host_of(const char *actor);
 /* Adds ACTOR ("session", "tool.calculator", ...) to a node with its options. */
 int pl_service_add(struct pl_service *s, struct pl_node *n, const char *actor, struct pl_err *err);
 
-/* Opens the outside sockets on the loop of the node that has the frontdoor. The field of an error is the option
- * that a person can change. */
+/* How ENDPOINT (lent) is listened at with the service's options: bounds, and whether keys are asked for. */
+struct pl_listen_opts pl_service_listen_opts(const struct pl_service *s, uint32_t number,
+                                             const char *endpoint);
+/* Opens the outside sockets on the loop of the node that has the frontdoor. The field of an error is the
+ * option that a person can change. */
 int pl_service_listen(struct pl_service *s, struct pl_loop *l, struct pl_node *n, struct pl_err *err);
 /* Whether they could be opened, asked before a child is started for it; nothing stays open. */
 int pl_service_can_listen(struct pl_service *s, struct pl_err *err);
 
-/* Runs the node ROLE, which hosts one actor, as a leaf on its own loop until its link is gone. For threads and for
- * child processes. */
+/* Runs the node ROLE, which hosts one actor, as a leaf on its own loop until its link is gone. For threads
+ * and for child processes. */
 int pl_leaf_run(struct pl_service *s, void *zmq, const char *role, const char *endpoint, uint64_t incarnation,
                 struct pl_err *err);
 

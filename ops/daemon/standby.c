@@ -85,7 +85,7 @@ static int open_node(struct standby *b, struct pl_err *err)
     if (rc) return rc;
     pl_loop_attach(b->loop, b->node);
     snprintf(b->socket, sizeof b->socket, "ipc://%s/standby.sock", s->data);
-    struct pl_listen_opts operators = {PL_LISTENER_ADMIN, b->socket, 0};
+    struct pl_listen_opts operators = pl_service_listen_opts(b->service, PL_LISTENER_ADMIN, b->socket);
     rc = add_actors(b, err);
     if (!rc) rc = pl_loop_listen(b->loop, &operators, err);
     if (!rc) rc = pl_node_listener(b->node, PL_LISTENER_ADMIN, "frontdoor", err);

@@ -204,6 +204,20 @@ class Keys(unittest.TestCase):
         listed = service.admin("sessions", "list", "--json", "--keys", os.path.join(service.dir, "here.json"))
         self.assertEqual(json.loads(listed), [])
 
+    def test_a_standby_asks_for_keys_as_its_primary_does(self):
+        service = KeyedService(self, {"op": ("--role", "operator")}, require_keys=True)
+        standby = subprocess.Popen([os.path.join(BIN, "parlanced"), "--standby", "--model", "hash", "--data", service.data,
+                                    "--listen", service.listen, "--require-keys"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+        self.addCleanup(standby.wait)
+        self.addCleanup(standby.kill)
+        pair = os.path.join(service.dir, "local.json")
+        service.admin("keys", "new", "local", "--role", "operator", "--out", pair)
+        asked = ("sessions", "list", "--standby", "--json", "--wait", PATIENCE_S)
+        self.assertEqual(json.loads(service.admin(*asked, "--keys", pair)), [])
+        with self.assertRaises(AssertionError):
+            service.admin("sessions", "list", "--standby", "--wait", 3)
+
     def test_keys_survive_the_edge(self):
         """The edge reads the table anew when it is started again."""
         service = KeyedService(self, {"till": ("--tenant", "acme")})

@@ -183,15 +183,15 @@ END_TEST
 
 START_TEST(broken_tables_are_refused_by_name)
 {
-    static const char *const texts[] = {
-        "",
-        "{",
-        "[]",
-        "{\"version\":2,\"keys\":[]}",
-        "{\"version\":1}",
-        "{\"version\":1,\"keys\":[7]}",
-        "{\"version\":1,\"keys\":[{\"name\":\"a\",\"public\":\"short\",\"tenant\":\"t\",\"roles\":[\"tool\"],"
-        "\"created\":\"x\"}]}"};
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{\"version\":2,\"keys\":[]}",
+                                        "{\"version\":1}",
+                                        "{\"version\":1,\"keys\":[7]}",
+                                        ("{\"version\":1,\"keys\":[{\"name\":\"a\",\"public\":\"short\","
+                                         "\"tenant\":\"t\",\"roles\":[\"tool\"],"
+                                         "\"created\":\"x\"}]}")};
     ck_assert_int_eq(add("till", "acme", PL_ROLE_PRODUCER), 0);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct pl_keys *k = NULL;
