@@ -16,7 +16,7 @@ void *pl__scratch_get(struct pl__scratch *s, uint64_t bytes)
     return s->data;
 }
 
-static void scratch_free(struct pl__scratch *s)
+void pl__scratch_free(struct pl__scratch *s)
 {
     pl__mem_free(s->data);
     *s = (struct pl__scratch){0};
@@ -32,19 +32,22 @@ void pl__dev_run(struct pl_dev *dev, uint32_t items, void (*fn)(void *arg, uint3
     }
 }
 
-static void choose_ops(struct pl_dev *dev)
+const struct pl__tile_ops *pl__tile_ops_of(enum pl_isa isa)
 {
-    dev->tile = &pl__tile_ops_portable;
-    dev->lane = &pl__lane_ops_portable;
 #if defined(__x86_64__)
-    if (dev->isa == PL_ISA_AVX2) {
-        dev->tile = &pl__tile_ops_avx2;
-        dev->lane = &pl__lane_ops_avx2;
-    } else if (dev->isa == PL_ISA_AVX512 || dev->isa == PL_ISA_AMX) {
-        dev->tile = &pl__tile_ops_avx512;
-        dev->lane = &pl__lane_ops_avx512;
-    }
+    if (isa == PL_ISA_AVX2) return &pl__tile_ops_avx2;
+    if (isa == PL_ISA_AVX512 || isa == PL_ISA_AMX) return &pl__tile_ops_avx512;
 #endif
+    return &pl__tile_ops_portable;
+}
+
+const struct pl__lane_ops *pl__lane_ops_of(enum pl_isa isa)
+{
+#if defined(__x86_64__)
+    if (isa == PL_ISA_AVX2) return &pl__lane_ops_avx2;
+    if (isa == PL_ISA_AVX512 || isa == PL_ISA_AMX) return &pl__lane_ops_avx512;
+#endif
+    return &pl__lane_ops_portable;
 }
 
 static void cpu_close(struct pl_dev **dev)
@@ -53,9 +56,9 @@ static void cpu_close(struct pl_dev **dev)
     if (!d) return;
     struct pl__scratch *all[] = {&d->q,          &d->qblocks,  &d->lora_u,       &d->lora_at,  &d->tasks,
                                  &d->rope.table, &d->rope.pos, &d->rope.factors, &d->rope.freq};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) scratch_free(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) pl__scratch_free(all[i]);
     for (uint32_t t = 0; d->thread && d->pool && t < pl__pool_threads(d->pool); t++)
-        scratch_free(&d->thread[t]);
+        pl__scratch_free(&d->thread[t]);
     free(d->thread);
     pl__pool_destroy(&d->pool);
     free(d);
@@ -71,7 +74,8 @@ static int cpu_open(enum pl_isa isa, uint32_t threads, struct pl_dev **out, stru
     struct pl_dev *d = calloc(1, sizeof *d);
     if (!d) return pl_fail(err, PL_E_NO_MEMORY, "threads", "no memory for a device");
     d->isa = isa == PL_ISA_AUTO ? pl_isa_best() : isa;
-    choose_ops(d);
+    d->tile = pl__tile_ops_of(d->isa);
+    d->lane = pl__lane_ops_of(d->isa);
     d->thread = calloc(threads, sizeof *d->thread);
     int rc = d->thread ? pl__pool_create(threads, &d->pool, err)
                        : pl_fail(err, PL_E_NO_MEMORY, "threads", "no memory for %u workers", threads);

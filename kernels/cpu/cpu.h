@@ -37,6 +37,8 @@ struct pl__tile_ops {
                   uint32_t rows, float *y, size_t ld);
 };
 extern const struct pl__tile_ops pl__tile_ops_portable, pl__tile_ops_avx2, pl__tile_ops_avx512;
+/* The table of an instruction set that is not AUTO. */
+const struct pl__tile_ops *pl__tile_ops_of(enum pl_isa isa);
 
 /* Attention of the heads that share one key-value head, for some rows of one sequence. */
 struct pl__attend {
@@ -74,6 +76,7 @@ struct pl__lane_ops {
     void (*exp)(const float *x, float *out); /* 16 values; the tests compare it with pl__exp */
 };
 extern const struct pl__lane_ops pl__lane_ops_portable, pl__lane_ops_avx2, pl__lane_ops_avx512;
+const struct pl__lane_ops *pl__lane_ops_of(enum pl_isa isa);
 
 /* Memory that grows to the largest step and stays. */
 struct pl__scratch {
@@ -83,6 +86,7 @@ struct pl__scratch {
 /* At least BYTES, old contents lost when it grows. Out of memory stops the process: an op cannot fail, and
  * what it needs is bounded by the rows of a step and the width of the model. */
 void *pl__scratch_get(struct pl__scratch *s, uint64_t bytes);
+void pl__scratch_free(struct pl__scratch *s); /* empty again */
 
 /* Cosines and sines of the rows of the last step: every layer asks for the same ones. */
 struct pl__rope_cache {
@@ -114,6 +118,11 @@ struct pl_kv {
 
 void pl__cpu_matmul(struct pl_dev *dev, struct pl_mat x, const struct pl_weight *w,
                     const struct pl_lora_pair *const *lora, const uint32_t *n_lora, struct pl_mat y);
+/* FREQ [dims/2]: radians a position. OUT [dims]: cosines, then sines, of POS. */
+void pl__rope_frequencies(const struct pl_rope_desc *r, double *freq);
+void pl__rope_angles(const double *freq, uint32_t dims, uint32_t pos, float *out);
+/* Turns a head in place by what pl__rope_angles gave. */
+void pl__rope_turn(float *head, const struct pl_rope_desc *r, const float *cosines);
 void pl__cpu_rope_kv_write(struct pl_dev *dev, struct pl_mat qkv, const struct pl_attn_desc *a,
                            const struct pl_rope_desc *r, const struct pl_batch *b, struct pl_kv *kv,
                            uint32_t layer);

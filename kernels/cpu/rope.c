@@ -34,10 +34,7 @@ static void remember(struct pl__rope_cache *c, const struct pl_rope_desc *r, con
     float *factors = pl__scratch_get(&c->factors, pairs * sizeof(float));
     if (r->factors) memcpy(factors, r->factors, pairs * sizeof(float));
     double *freq = pl__scratch_get(&c->freq, pairs * sizeof(double));
-    for (uint32_t i = 0; i < pairs; i++) {
-        freq[i] = pl__pow64((double)r->theta, -2.0 * i / r->dims);
-        if (r->factors) freq[i] /= (double)r->factors[i];
-    }
+    pl__rope_frequencies(r, freq);
     pl__scratch_get(&c->table, (uint64_t)b->n_rows * r->dims * sizeof(float));
     c->n_rows = b->n_rows;
     c->dims = r->dims;
@@ -46,25 +43,36 @@ static void remember(struct pl__rope_cache *c, const struct pl_rope_desc *r, con
     c->filled = true;
 }
 
+void pl__rope_frequencies(const struct pl_rope_desc *r, double *freq)
+{
+    for (uint32_t i = 0; i < r->dims / 2; i++) {
+        freq[i] = pl__pow64((double)r->theta, -2.0 * i / r->dims);
+        if (r->factors) freq[i] /= (double)r->factors[i];
+    }
+}
+
+void pl__rope_angles(const double *freq, uint32_t dims, uint32_t pos, float *out)
+{
+    for (uint32_t i = 0; i < dims / 2; i++) {
+        double s, cosine;
+        pl__sincos64(pos * freq[i], &s, &cosine);
+        out[i] = (float)cosine;
+        out[dims / 2 + i] = (float)s;
+    }
+}
+
 static void fill_rows(void *arg, uint32_t thread)
 {
     struct job *j = arg;
     const struct pl__rope_cache *c = &j->dev->rope;
-    const double *freq = c->freq.data;
-    uint32_t from, to, pairs = c->dims / 2;
+    uint32_t from, to;
     while (pl__share_next(&j->share, &from, &to))
-        for (uint32_t row = from; row < to; row++) {
-            float *out = (float *)c->table.data + (size_t)row * c->dims;
-            for (uint32_t i = 0; i < pairs; i++) {
-                double s, cosine;
-                pl__sincos64(j->b->pos[row] * freq[i], &s, &cosine);
-                out[i] = (float)cosine;
-                out[pairs + i] = (float)s;
-            }
-        }
+        for (uint32_t row = from; row < to; row++)
+            pl__rope_angles(c->freq.data, c->dims, j->b->pos[row],
+                            (float *)c->table.data + (size_t)row * c->dims);
 }
 
-static void turn(float *head, const struct pl_rope_desc *r, const float *cosines)
+void pl__rope_turn(float *head, const struct pl_rope_desc *r, const float *cosines)
 {
     uint32_t pairs = r->dims / 2, step = r->interleaved ? 2 : 1, other = r->interleaved ? 1 : pairs;
     const float *sines = cosines + pairs;
@@ -96,7 +104,7 @@ static void do_row(const struct job *j, uint32_t row, const uint32_t *pages)
     uint32_t pos = j->b->pos[row], page = pages[pos / PL_PAGE_TOKENS];
     PL_MUST(page < j->kv->n_pages);
     for (uint32_t h = 0; h < a->n_heads + a->n_kv_heads; h++)
-        turn(q + (size_t)h * a->head_dim, j->r, cosines);
+        pl__rope_turn(q + (size_t)h * a->head_dim, j->r, cosines);
     const float *k = q + (size_t)a->n_heads * a->head_dim;
     write_kv(j, k, k + (size_t)a->n_kv_heads * a->head_dim, page, pos % PL_PAGE_TOKENS);
 }
