@@ -16,6 +16,7 @@
 
 struct slot {
     bool open;
+    const struct pl_adapter *adapter;
     uint32_t *ids;
     uint32_t n_ids, capacity, n_prompt;
     struct pl_sampling sampling;
@@ -33,6 +34,7 @@ struct pl_engine {
     bool keep, keep_all;
     uint32_t n_rows_kept; /* rows of the last step with logits in keep_all mode */
     void *sample_scratch;
+    struct pl__lora_table *lora; /* NULL until an adapter is set */
 
     /* The batch of the step, built anew each time. */
     uint32_t *ids, *pos, *row, *out_rows;
@@ -129,6 +131,7 @@ void pl_engine_destroy(struct pl_engine **engine)
     free(e->page_stamp);
     free(e->sample_scratch);
     free(e->spare);
+    pl__lora_table_destroy(&e->lora);
     free(e);
     *engine = NULL;
 }
@@ -172,6 +175,30 @@ int pl_engine_open(struct pl_engine *e, uint32_t slot, const uint32_t *ids, uint
 void pl_engine_close(struct pl_engine *e, uint32_t slot)
 {
     if (slot < e->opts.n_slots) e->slots[slot].open = false;
+}
+
+int pl_engine_adapter(struct pl_engine *e, uint32_t slot, const struct pl_adapter *a, struct pl_err *err)
+{
+    if (slot >= e->opts.n_slots) return pl_fail(err, PL_E_INVALID, "slot", "there is no slot %u", slot);
+    if (a && e->kind != &pl__kind_graph)
+        return pl_fail(err, PL_E_UNSUPPORTED, "adapter", "a model without weights takes no adapter");
+    if (a && !e->lora) {
+        int rc = pl__lora_table_create(e->m->info.n_layers, e->opts.max_rows, &e->lora);
+        if (rc) return pl_fail(err, -rc, "adapter", "no memory for adapters");
+    }
+    e->slots[slot].adapter = a;
+    return 0;
+}
+
+/* The adapters of the rows of STEP; NULL when none has one. */
+static const struct pl_lora_rows *find_adapters(struct pl_engine *e, const struct pl_step *step)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < step->n_seqs; i++) any = any || e->slots[step->seqs[i].slot].adapter;
+    if (!any) return NULL;
+    for (uint32_t i = 0; i < step->n_seqs; i++)
+        pl__lora_table_fill(e->lora, e->slots[step->seqs[i].slot].adapter, e->row[i], e->row[i + 1]);
+    return pl__lora_table_rows(e->lora);
 }
 
 static int check_sequence(struct pl_engine *e, const struct pl_step_seq *q, struct pl_err *err)
@@ -325,6 +352,7 @@ int pl_engine_step(struct pl_engine *e, const struct pl_step *step, struct pl_sa
     f.history = e->history;
     f.out_rows = e->out_rows;
     f.logits = e->logits;
+    f.lora = find_adapters(e, step);
     for (uint32_t i = 0; i < step->n_copies; i++)
         e->kind->copy_page(e->run, step->copies[i].src, step->copies[i].dst);
     if (batch.n_rows > 0) e->kind->forward(e->run, &f);

@@ -69,6 +69,11 @@ void pl_engine_destroy(struct pl_engine **e);
 int pl_engine_open(struct pl_engine *e, uint32_t slot, const uint32_t *ids, uint32_t n_ids, uint32_t n_prompt,
                    const struct pl_sampling *s, struct pl_err *err);
 void pl_engine_close(struct pl_engine *e, uint32_t slot);
+/* The adapter of whatever runs in SLOT from now on; NULL: none. Lent until another one is set or the engine goes. It must
+ * have been opened for the engine's model. KV pages that were written under another adapter are not this one's.
+ * -PL_E_INVALID for a slot that is not there, -PL_E_UNSUPPORTED for a model without weights, -PL_E_NO_MEMORY. */
+struct pl_adapter;
+int pl_engine_adapter(struct pl_engine *e, uint32_t slot, const struct pl_adapter *a, struct pl_err *err);
 
 /* One sequence's part of a step: the known ids at positions [from, from+count) are run. When SAMPLE, the row of the
  * last of them gives logits, one id is sampled and appended to the slot's ids (so a decode step is

@@ -7,10 +7,9 @@
 #ifndef PL_KERNELS_MODEL_H
 #define PL_KERNELS_MODEL_H
 
+#include "kernels/adapter.h"
 #include "kernels/backend.h"
 
-/* Projections of a layer that a LoRA pair can join; fused weights are one site, told apart by out_offset. */
-enum pl_site { PL_SITE_QKV, PL_SITE_OUT, PL_SITE_GATE_UP, PL_SITE_DOWN, PL_N_SITES };
 /* Pairs of one site by row of the step: ROWS [T] lists of N [T] pairs. */
 struct pl_lora_rows {
     const struct pl_lora_pair *const *rows;
@@ -27,6 +26,15 @@ struct pl_forward {
     uint32_t n_out;
     float *logits; /* [n_out, V], from the kind's alloc */
 };
+
+/* Whose pairs each row of a step takes (lora_table.c). */
+struct pl__lora_table;
+int pl__lora_table_create(uint32_t n_layers, uint32_t max_rows, struct pl__lora_table **out);
+void pl__lora_table_destroy(struct pl__lora_table **t);
+/* Rows [from, to) take the pairs of A, or none when it is NULL. */
+void pl__lora_table_fill(struct pl__lora_table *t, const struct pl_adapter *a, uint32_t from, uint32_t to);
+/* For pl_forward, after all rows of the step are filled. */
+const struct pl_lora_rows *pl__lora_table_rows(const struct pl__lora_table *t);
 
 struct pl_run; /* a kind's state for one engine: workers, KV, scratch */
 struct pl_model_kind {

@@ -6,13 +6,6 @@
 #include "kernels/cpu/mem.h"
 #include "kernels/train/random.h"
 
-const char *pl_module_name(enum pl_module m)
-{
-    static const char *const names[PL_N_MODULES] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                                    "gate_proj", "up_proj", "down_proj"};
-    return names[m];
-}
-
 /* --- shapes --- */
 
 static uint32_t qkv_width(const struct pl_model_info *i)
@@ -45,20 +38,11 @@ static uint32_t widest(const struct pl_model_info *i)
 static void plan_pairs(struct pl__net *n)
 {
     const struct pl_model_info *i = &n->m->info;
-    uint32_t q = i->n_heads * i->head_dim, kv = i->n_kv_heads * i->head_dim;
-    const struct pl__module shape[PL_N_MODULES] = {
-        {.site = PL_SITE_QKV, .out = q, .at = 0},
-        {.site = PL_SITE_QKV, .out = kv, .at = q},
-        {.site = PL_SITE_QKV, .out = kv, .at = q + kv},
-        {.site = PL_SITE_OUT, .out = i->n_embd},
-        {.site = PL_SITE_GATE_UP, .out = i->n_ff, .at = 0},
-        {.site = PL_SITE_GATE_UP, .out = i->n_ff, .at = i->n_ff},
-        {.site = PL_SITE_DOWN, .out = i->n_embd},
-    };
     for (uint32_t k = 0; k < PL_N_MODULES; k++) {
         struct pl__module *m = &n->modules[k];
-        *m = shape[k];
-        m->in = site_in(i, m->site);
+        *m = (struct pl__module){0};
+        m->site = pl_module_site(i, (enum pl_module)k, &m->at);
+        pl_module_shape(i, (enum pl_module)k, &m->in, &m->out);
         m->on = n->opts.modules >> k & 1;
         if (!m->on) continue;
         m->a = n->layer_params;

@@ -11,21 +11,9 @@
 #ifndef PL_KERNELS_TRAIN_NET_H
 #define PL_KERNELS_TRAIN_NET_H
 
+#include "kernels/adapter.h"
 #include "kernels/model.h"
 #include "kernels/train/gemm.h"
-
-enum pl_module {
-    PL_MODULE_Q,
-    PL_MODULE_K,
-    PL_MODULE_V,
-    PL_MODULE_OUT,
-    PL_MODULE_GATE,
-    PL_MODULE_UP,
-    PL_MODULE_DOWN,
-    PL_N_MODULES
-};
-/* "q_proj", ... as Hugging Face names them. Static. */
-const char *pl_module_name(enum pl_module m);
 
 struct pl__net_opts {
     uint32_t threads, max_rows;
