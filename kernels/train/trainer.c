@@ -220,6 +220,11 @@ bool pl_trainer_done(const struct pl_trainer *t)
     return t->step >= t->opts.steps;
 }
 
+uint32_t pl_trainer_steps_done(const struct pl_trainer *t)
+{
+    return t->step;
+}
+
 int pl_trainer_evaluate(struct pl_trainer *t, const struct pl_dataset *d, double *loss, struct pl_err *err)
 {
     double sum = 0, total = 0;

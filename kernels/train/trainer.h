@@ -49,6 +49,7 @@ void pl_trainer_destroy(struct pl_trainer **t);
 /* One step. -PL_E_NUMERIC_ERROR after three steps in a row whose gradient was not finite. */
 int pl_trainer_step(struct pl_trainer *t, struct pl_train_stats *out, struct pl_err *err);
 bool pl_trainer_done(const struct pl_trainer *t);
+uint32_t pl_trainer_steps_done(const struct pl_trainer *t);
 /* Mean -log p of the learnt ids of D, nothing moved. */
 int pl_trainer_evaluate(struct pl_trainer *t, const struct pl_dataset *d, double *loss, struct pl_err *err);
 

@@ -43,7 +43,7 @@ extern const struct cli_command cli_keys_new, cli_keys_list, cli_keys_revoke;
 extern const struct cli_command cli_audit_list, cli_audit_verify;
 extern const struct cli_command cli_doctor, cli_top, cli_letters_list, cli_letters_replay;
 extern const struct cli_command cli_backup_create, cli_backup_list, cli_backup_verify, cli_backup_restore;
-extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench;
+extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, cli_perplexity, cli_bench, cli_train;
 
 /* Rows that many tables of options have. */
 #define CLI_COMMON                                                                                           \
@@ -121,6 +121,10 @@ extern const struct cli_command cli_models_inspect, cli_generate, cli_tokenize, 
         .unit = "tokens", .doc = "most tokens to generate (-n)"                                              \
     }
 #define CLI_ENGINE PL_OPTION_MODEL, PL_OPTION_THREADS, PL_OPTION_ISA
+#define CLI_ADAPTER                                                                                          \
+    {                                                                                                        \
+        .name = "adapter", .kind = PL_OPT_STRING, .doc = "LoRA adapter: a PEFT directory or a GGUF file"     \
+    }
 #define CLI_END                                                                                              \
     {                                                                                                        \
         .name = NULL                                                                                         \
@@ -216,6 +220,7 @@ struct cli_model {
     struct pl_template *dialogue;
     struct pl_model *model;
     struct pl_engine *engine;
+    struct pl_adapter *adapter; /* of --adapter */
 };
 enum { CLI_WITH_VOCAB = 1, CLI_WITH_TEMPLATE = 2, CLI_WITH_WEIGHTS = 4 };
 /* Opens the parts named by WHAT of the file that --model names. 0 or an exit code, said on stderr. */

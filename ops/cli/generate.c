@@ -190,6 +190,7 @@ static int run(const struct cli *c)
 static const struct pl_option options[] = {
     CLI_COMMON,
     CLI_ENGINE,
+    CLI_ADAPTER,
     CLI_SAMPLING,
     PL_OPTION_CTX_SIZE,
     PL_OPTION_PREFILL_CHUNK,

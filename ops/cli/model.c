@@ -1,4 +1,5 @@
 /* model.c - opening a model file without a daemon. */
+#include "kernels/adapter.h"
 #include "ops/cli/cli.h"
 
 #include <errno.h>
@@ -46,12 +47,17 @@ int cli_model_engine(const struct cli *c, struct cli_model *m, uint32_t n_tokens
     struct pl_engine_opts o = {.n_slots = 1, .max_rows = max_rows};
     o.threads = (uint32_t)pl_config_u64(c->options, "threads");
     o.n_pages = (n_tokens + PL_PAGE_TOKENS - 1) / PL_PAGE_TOKENS;
-    return pl_engine_create(m->model, &o, &m->engine, &err) ? cli_fail(&err) : CLI_OK;
+    const char *adapter = pl_config_str(c->options, "adapter");
+    int rc = pl_engine_create(m->model, &o, &m->engine, &err);
+    if (!rc && adapter) rc = pl_adapter_open(adapter, pl_model_info(m->model), &m->adapter, &err);
+    if (!rc && adapter) rc = pl_engine_adapter(m->engine, 0, m->adapter, &err);
+    return rc ? cli_fail(&err) : CLI_OK;
 }
 
 void cli_model_close(struct cli_model *m)
 {
     pl_engine_destroy(&m->engine);
+    pl_adapter_close(&m->adapter);
     pl_model_close(&m->model);
     pl_template_destroy(&m->dialogue);
     pl_vocab_destroy(&m->vocab);

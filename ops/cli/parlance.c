@@ -41,6 +41,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_tokenize,
     &cli_perplexity,
     &cli_bench,
+    &cli_train,
     &cli_completion,
     &cli_man,
     NULL,

@@ -102,6 +102,7 @@ static int run_perplexity(const struct cli *c)
 static const struct pl_option perplexity_options[] = {
     CLI_COMMON,
     CLI_ENGINE,
+    CLI_ADAPTER,
     BOS,
     PL_OPTION_CTX_SIZE,
     CLI_END,
