@@ -147,13 +147,17 @@ START_TEST(a_long_dialogue_loses_its_oldest_turns)
 {
     struct pl_dataset *d = NULL;
     struct pl_err err = {0};
-    struct pl_dataset *whole = read_text(lines);
-    const char *path = write_lines("long.jsonl", lines);
-    uint32_t most = whole->longest - 1; /* that of the one with two turns */
-    ck_assert_uint_eq(whole->examples[2].n_ids, whole->longest);
-    ck_assert_int_eq(pl_dataset_read(path, dialogue, vocab, most, &d, &err), 0);
+    static const char two[] =
+        "{\"messages\":[{\"role\":\"system\",\"content\":\"Be "
+        "kind.\"},{\"role\":\"user\",\"content\":\"hi\"},"
+        "{\"role\":\"assistant\",\"content\":\"hello\"},{\"role\":\"user\",\"content\":\"again\"},"
+        "{\"role\":\"assistant\",\"content\":\"hello again, you\"}]}\n";
+    struct pl_dataset *whole = read_text(two);
+    const char *path = write_lines("long.jsonl", two);
+    ck_assert_int_eq(pl_dataset_read(path, dialogue, vocab, whole->longest - 1, &d, &err), 0);
     ck_assert_uint_eq(d->cut, 1);
-    ck_assert_uint_le(d->longest, most);
+    ck_assert_uint_lt(d->longest, whole->longest);
+    ck_assert_uint_eq(d->n_learnt, strlen("hello again, you") + 1); /* a byte an id, and the end mark */
     pl_dataset_free(&d);
     pl_dataset_free(&whole);
     ck_assert_int_eq(pl_dataset_read(path, dialogue, vocab, 20, &d, &err), -PL_E_TOO_LARGE);
