@@ -58,6 +58,9 @@ static struct pl_dataset *read_text(const char *text)
     return d;
 }
 
+#define USER "{\"role\":\"user\",\"content\":\"a\"}"
+#define REPLY "{\"role\":\"assistant\",\"content\":\"b\"}"
+
 static const char lines[] =
     "{\"messages\":[{\"role\":\"user\",\"content\":\"red?\"},{\"role\":\"assistant\",\"content\":\"blue\"}]}"
     "\n"
@@ -169,11 +172,10 @@ START_TEST(bad_lines_are_refused_by_number)
 {
     static const char *const bad[] = {
         "{\"messages\":[]}",
-        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}",
-        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"b\"}]}",
-        "{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}"
-        "]}",
-        "{\"messages\":[{\"role\":\"user\"},{\"role\":\"assistant\",\"content\":\"b\"}]}",
+        "{\"messages\":[" USER "]}",
+        "{\"messages\":[" USER "," USER "]}",
+        "{\"messages\":[" REPLY "," REPLY "]}",
+        "{\"messages\":[{\"role\":\"user\"}," REPLY "]}",
         "{\"prompt\":\"a\"}",
         "{\"prompt\":\"a\",\"completion\":\"b\",\"weight\":-1}",
         "[1]",
