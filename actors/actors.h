@@ -48,6 +48,7 @@ struct pl_session_opts {
     uint32_t max_seqs;   /* sequences that the batcher runs at once */
     uint32_t queue;      /* waiting requests beyond them */
     const char *tool_hint; /* what is asked when the answer after a tool result is empty or repeats; NULL: default */
+    const uint8_t *row_key; /* 32 bytes that hide names in row keys (actors/keys.h); NULL: they stand as they are */
     uint32_t cached_sessions; /* heads kept in memory; 0: 1024 */
     bool standby;        /* lists and shows what another process stores; takes nothing up */
     const struct pl_tenant_rules *tenants; /* places and quotas (tenant_limits.h); NULL: no limit */
@@ -91,6 +92,7 @@ extern const struct pl_actor_class pl_tool_host_class;
 struct pl_feedback_opts {
     uint32_t threshold; /* more ratings below 3 than this since the last snapshot make a retraining due; 0: 100 */
     bool standby;       /* the counts are another process's: read anew every half second */
+    const uint8_t *row_key; /* as the session's */
 };
 extern const struct pl_actor_class pl_feedback_class;
 

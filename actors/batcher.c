@@ -574,6 +574,8 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
         rc = on_submit(self, b, m);
     else if (m->type == &pl_gen_cancel_type)
         on_cancel(self, b, m);
+    else if (m->type == &pl_gen_flush_type && b->s.pages)
+        pl_pages_forget(b->s.pages);
     else if (m->type == &pl_exec_ready_type)
         rc = on_ready(self, b, m->body);
     else if (m->type == &pl_sys_timer_type)

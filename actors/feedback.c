@@ -36,6 +36,7 @@ struct waiting {
 };
 
 struct feedback {
+    const uint8_t *row_key;
     uint32_t threshold;
     bool standby;
     enum phase phase;
@@ -79,7 +80,8 @@ static void refuse(struct pl_actor *self, struct feedback *st, const struct pl_m
         b->message = pl_msg_str(m, pl_str_of(text ? text : pl_error_text(code)));
         b->has_field = field != NULL;
         b->field = pl_str_of(field);
-        b->has_retry_after_ms = code == PL_E_OVERLOADED || code == PL_E_UNAVAILABLE || code == PL_E_STORAGE;
+        b->has_retry_after_ms = code == PL_E_OVERLOADED || code == PL_E_UNAVAILABLE || code == PL_E_STORAGE ||
+                                code == PL_E_STORAGE_FULL;
         b->retry_after_ms = b->has_retry_after_ms ? RETRY_AFTER_MS : 0;
     }
     pl_reply(self, asked, &m);
@@ -198,7 +200,7 @@ static void begin_add(struct pl_actor *self, struct feedback *st)
         job_fail(self, st, PL_E_NO_MEMORY, NULL, NULL);
         return;
     }
-    struct lookup keys[] = {{PL_FAMILY_RATED, pl__answered_key(m, st->asked)},
+    struct lookup keys[] = {{PL_FAMILY_RATED, pl__answered_key(st->row_key, m, st->asked)},
                             {PL_FAMILY_TURN_NAMES, pl_key_join(m, &add->turn, 1, 0, 0)}};
     get(self, st, &m, keys, 2, NAMES);
 }
@@ -262,13 +264,15 @@ static void on_turn(struct pl_actor *self, struct feedback *st, const struct pl_
     int rc = row ? read_turn(st, row->value) : -PL_E_NOT_FOUND;
     const struct pl_rec_turn *turn = rc == 0 ? st->turn->body : NULL;
     if (turn && !pl_str_eq(turn->tenant, st->asked->env.tenant)) rc = -PL_E_NOT_FOUND; /* of another tenant */
+    if (turn && !pl_str_eq(turn->turn, ((struct pl_feedback_add *)st->asked->body)->turn))
+        rc = -PL_E_NOT_FOUND;
     struct pl_msg *m = rc == 0 ? pl_msg_create(&pl_store_get_type) : NULL;
     if (rc == 0 && !m) rc = -PL_E_NO_MEMORY;
     if (rc != 0) {
         job_fail(self, st, -rc, "turn", rc == -PL_E_NOT_FOUND ? "there is no such turn" : NULL);
         return;
     }
-    struct lookup key = {PL_FAMILY_RATED, pl__rated_key(m, st->asked, rater(st))};
+    struct lookup key = {PL_FAMILY_RATED, pl__rated_key(st->row_key, m, st->asked, rater(st))};
     get(self, st, &m, &key, 1, RATED);
 }
 
@@ -293,13 +297,15 @@ static bool fill_batch(struct pl_actor *self, struct feedback *st, struct pl_msg
     pl__rating_fill(&r, st->asked, st->turn->body, st->counts.next, pl_wall_ms(self), was);
     st->pending = st->counts;
     pl__ratings_count(&st->pending, r.stars, r.has_correction, was, st->threshold, r.created_ms);
-    return make_answer(st) &&
-           pl__batch_put(m, PL_FAMILY_FEEDBACK, pl_key_join(m, NULL, 0, r.feedback, 8), &pl_rec_feedback_type,
-                         &r) &&
-           pl__batch_put_rated(m, pl__rated_key(m, st->asked, r.user), &r) &&
-           pl__batch_put(m, PL_FAMILY_RATED, pl__answered_key(m, st->asked), &pl_feedback_stored_type,
-                         st->answer->body) &&
-           pl__batch_put_ratings(m, &st->pending);
+    bool ok = make_answer(st) &&
+              pl__batch_put(m, PL_FAMILY_FEEDBACK, pl_key_join(m, NULL, 0, r.feedback, 8),
+                            &pl_rec_feedback_type, &r) &&
+              pl__batch_put_rated(m, pl__rated_key(st->row_key, m, st->asked, r.user), &r) &&
+              pl__batch_put(m, PL_FAMILY_RATED, pl__answered_key(st->row_key, m, st->asked),
+                            &pl_feedback_stored_type, st->answer->body) &&
+              pl__batch_put_ratings(m, &st->pending);
+    if (ok) pl__batch_own(m, st->turn->body, r.user);
+    return ok;
 }
 
 static void on_rated(struct pl_actor *self, struct feedback *st, const struct pl_store_values *v)
@@ -561,6 +567,7 @@ static int feedback_start(struct pl_actor *self, void *state, const void *arg)
     const struct pl_feedback_opts *o = arg;
     struct feedback *st = state;
     struct pl_metrics *m = pl_actor_metrics(self);
+    st->row_key = o ? o->row_key : NULL;
     st->threshold = o && o->threshold ? o->threshold : DEFAULT_THRESHOLD;
     st->standby = o && o->standby;
     st->token = pl_random_u64(self) >> 1; /* replies to an earlier life are not taken for ours */

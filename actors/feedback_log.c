@@ -149,17 +149,20 @@ bool pl__rating_row(struct pl_msg *m, struct pl_feedback_row *row, struct pl_bin
     return ok;
 }
 
-struct pl_bin pl__rated_key(struct pl_msg *in, const struct pl_msg *asked, struct pl_str user)
+struct pl_bin pl__rated_key(const uint8_t *row_key, struct pl_msg *in, const struct pl_msg *asked,
+                            struct pl_str user)
 {
     const struct pl_feedback_add *add = asked->body;
-    const struct pl_str parts[] = {asked->env.tenant, add->turn, user};
+    const struct pl_str parts[] = {asked->env.tenant, add->turn,
+                                   pl_key_hide(row_key, in, asked->env.tenant, user)};
     return pl_key_join(in, parts, 3, 0, 0);
 }
 
-struct pl_bin pl__answered_key(struct pl_msg *in, const struct pl_msg *asked)
+struct pl_bin pl__answered_key(const uint8_t *row_key, struct pl_msg *in, const struct pl_msg *asked)
 {
-    const struct pl_str parts[] = {PL_STR("\x01"), asked->env.tenant,
-                                   asked->env.id}; /* 1 begins no tenant's name */
+    const struct pl_str parts[] = {
+        PL_STR("\x01"), asked->env.tenant,
+        pl_key_hide(row_key, in, asked->env.tenant, asked->env.id)}; /* 1 begins no tenant's name */
     return pl_key_join(in, parts, 3, 0, 0);
 }
 
@@ -222,4 +225,17 @@ bool pl__batch_put_rated(struct pl_msg *batch, struct pl_bin key, const struct p
     value[8] = (uint8_t)r->stars;
     value[9] = r->has_correction;
     return put_bytes(batch, PL_FAMILY_RATED, key, value, sizeof value);
+}
+
+void pl__batch_own(struct pl_msg *batch, const struct pl_rec_turn *turn, struct pl_str rater)
+{
+    struct pl_store_write *w = batch->body;
+    for (uint32_t i = 0; i < w->ops_count; i++) {
+        struct pl_store_op *op = &w->ops[i];
+        if (pl_str_is(op->family, PL_FAMILY_META)) continue;
+        op->has_tenant = op->has_user = op->has_also = true;
+        op->tenant = pl_msg_str(batch, turn->tenant);
+        op->user = pl_msg_str(batch, turn->user);
+        op->also = pl_msg_str(batch, rater);
+    }
 }

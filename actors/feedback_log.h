@@ -39,9 +39,13 @@ void pl__rating_fill(struct pl_rec_feedback *r, const struct pl_msg *asked, cons
 /* A stored rating as a row of M's feedback.listed. False when it is damaged or of another tenant. */
 bool pl__rating_row(struct pl_msg *m, struct pl_feedback_row *row, struct pl_bin value, struct pl_str tenant);
 
-/* Keys of `rated`, in IN: of a turn and a user; of the answer to the message ASKED. */
-struct pl_bin pl__rated_key(struct pl_msg *in, const struct pl_msg *asked, struct pl_str user);
-struct pl_bin pl__answered_key(struct pl_msg *in, const struct pl_msg *asked);
+/* Keys of `rated`, in IN: of a turn and a user; of the answer to the message ASKED. Names are hidden with
+ * ROW_KEY. */
+struct pl_bin pl__rated_key(const uint8_t *row_key, struct pl_msg *in, const struct pl_msg *asked,
+                            struct pl_str user);
+struct pl_bin pl__answered_key(const uint8_t *row_key, struct pl_msg *in, const struct pl_msg *asked);
+/* Makes all changes of BATCH but the counts values of the user whose turn is rated and of the rater. */
+void pl__batch_own(struct pl_msg *batch, const struct pl_rec_turn *turn, struct pl_str rater);
 
 /* A store.write with room for 4 changes; NULL when out of memory. Each put is false when out of memory. */
 struct pl_msg *pl__batch_create(uint64_t token);

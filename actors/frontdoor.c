@@ -153,7 +153,8 @@ static const char *route_of(const struct pl_type *type)
                   {"retrain.", "feedback"},
                   {"node.", "watch"},
                   {"letters.", "watch"},
-                  {"backup.", "store"}};
+                  {"backup.", "store"},
+                  {"keys.", "store"}};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (strncmp(type->name, routes[i].begins, strlen(routes[i].begins)) == 0) return routes[i].actor;
     return "session";

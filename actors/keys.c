@@ -1,5 +1,7 @@
 #include "actors/keys.h"
 
+#include "runtime/seal.h"
+
 const char *const pl_families[] = {PL_FAMILY_REQUESTS, PL_FAMILY_PENDING,    PL_FAMILY_SESSIONS,
                                    PL_FAMILY_TURNS,    PL_FAMILY_TURN_NAMES, PL_FAMILY_FEEDBACK,
                                    PL_FAMILY_RATED,    PL_FAMILY_META,       NULL};
@@ -19,6 +21,20 @@ struct pl_bin pl_key_join(struct pl_msg *m, const struct pl_str *parts, size_t n
     if (n_parts && number_bytes) *p++ = 0;
     for (int i = number_bytes - 1; i >= 0; i--) *p++ = (uint8_t)(number >> (8 * i));
     return (struct pl_bin){key, (uint32_t)bytes};
+}
+
+struct pl_str pl_key_hide(const uint8_t *row_key, struct pl_msg *m, struct pl_str tenant, struct pl_str name)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t mac[PL_HMAC_BYTES];
+    if (!row_key) return pl_msg_str(m, name);
+    char *out = pl_msg_alloc(m, PL_HMAC_BYTES);
+    pl_hmac(row_key, (struct pl_str[]){tenant, name}, 2, mac);
+    for (int i = 0; out && i < PL_HMAC_BYTES / 2; i++) {
+        out[2 * i] = digits[mac[i] >> 4];
+        out[2 * i + 1] = digits[mac[i] & 15];
+    }
+    return (struct pl_str){out, out ? PL_HMAC_BYTES : 0};
 }
 
 uint64_t pl_key_number(struct pl_bin key, int bytes)

@@ -238,6 +238,15 @@ static uint32_t take_fresh(struct pl_pages *p)
     return n;
 }
 
+void pl_pages_forget(struct pl_pages *p)
+{
+    for (uint32_t n = p->oldest; n != NONE; n = p->oldest) {
+        idle_remove(p, n);
+        tree_remove(p, n);
+        put_free(p, n);
+    }
+}
+
 static void append(struct pl_page_table *t, uint32_t page)
 {
     PL_MUST(t->count < t->room);

@@ -50,6 +50,9 @@ void pl_pages_close(struct pl_pages *p, struct pl_page_table *t, const uint32_t 
 /* Ends T without trusting what was not filed yet. */
 void pl_pages_drop(struct pl_pages *p, struct pl_page_table *t);
 
+/* Forgets every cached page that no table holds: nothing can share it any more. */
+void pl_pages_forget(struct pl_pages *p);
+
 uint32_t pl_pages_total(const struct pl_pages *p);
 uint32_t pl_pages_available(const struct pl_pages *p); /* free, or cached and used by nobody */
 

@@ -265,20 +265,32 @@ static void on_forget(struct pl_actor *self, struct store *s, const struct pl_ms
     pl_reply(self, m, &reply);
 }
 
+static void audit_rotation(struct store *s, const struct pl_keys_rotate *r, const char *outcome)
+{
+    const struct pl_audit_add a = {.act = r->has_tenant ? PL_STR("keys.rotate-tenant")
+                                                        : PL_STR("keys.rotate-master"),
+                                   .outcome = pl_str_of(outcome),
+                                   .has_tenant = r->has_tenant,
+                                   .tenant = r->tenant};
+    if (s->opts->data) pl__desk_audit(s->opts->data, &a, NULL);
+}
+
 static void on_rotate(struct pl_actor *self, struct store *s, const struct pl_msg *m,
-                      const struct pl_store_rotate *r)
+                      const struct pl_keys_rotate *r)
 {
     struct pl_err err = {0};
     commit(self, s);
+    audit_rotation(s, r, "intent");
     int rc = pl__disk_rotate(s->disk, r, &err);
+    audit_rotation(s, r, rc ? "failed" : "done");
     pl_log(self, rc ? PL_LOG_ERROR : PL_LOG_INFO, "keys_rotated", "tenant=%.*s error=%s",
            PL_STR_FMT(r->tenant), err.text);
     if (rc) {
-        refuse(self, s, m, r->token, &err);
+        pl__desk_refuse(self, m, &err);
         return;
     }
-    PL_NEW(reply, b, store_rotated);
-    if (b) b->token = r->token;
+    PL_NEW(reply, b, keys_rotated);
+    if (b) b->replaced = !r->has_tenant && s->opts->master->file[0];
     pl_reply(self, m, &reply);
 }
 
@@ -291,7 +303,7 @@ static int store_receive(struct pl_actor *self, void *state, const struct pl_msg
     const struct pl_audit_add *a = PL_BODY(m, audit_add);
     const struct pl_backup_create *b = PL_BODY(m, backup_create);
     const struct pl_store_forget *f = PL_BODY(m, store_forget);
-    const struct pl_store_rotate *r = PL_BODY(m, store_rotate);
+    const struct pl_keys_rotate *r = PL_BODY(m, keys_rotate);
     const struct pl_sys_timer *t = PL_BODY(m, sys_timer);
     if (w)
         on_write(self, s, m, w);

@@ -10,7 +10,7 @@
  * As a follower (secondary) it reads the store of a running service, at most a second behind it; a store that cannot be
  * opened yet is tried again, and reads fail with `unavailable` until then.
  * Values are sealed on disk (store_value.h), a put under the key of the user that it names; store.forget destroys such a
- * key, store.rotate wraps keys anew. Keys are not sealed: names in them are for the actors to hide (actors/keys.h).
+ * key, keys.rotate wraps keys anew. Keys are not sealed: names in them are for the actors to hide (actors/keys.h).
  * The actor blocks on disk: give it a thread of its own (placement). */
 #ifndef PL_RUNTIME_STORE_H
 #define PL_RUNTIME_STORE_H

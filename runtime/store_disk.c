@@ -257,7 +257,7 @@ int pl__disk_forget(struct pl__disk *d, struct pl_str tenant, struct pl_str user
     return rc;
 }
 
-int pl__disk_rotate(struct pl__disk *d, const struct pl_store_rotate *r, struct pl_err *err)
+int pl__disk_rotate(struct pl__disk *d, const struct pl_keys_rotate *r, struct pl_err *err)
 {
     char file[1025];
     if (d->opts->secondary) return refuse_to_write(err);

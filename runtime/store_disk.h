@@ -4,6 +4,7 @@
 #define PL_RUNTIME_STORE_DISK_H
 
 #include "runtime/store.h"
+#include "schemas/gen/admin.h"
 #include "schemas/gen/runtime.h"
 
 enum { PL_STORE_REPLY_BYTES = 48 << 20 }; /* most that one answer carries: below what a link takes */
@@ -21,7 +22,7 @@ void pl__disk_close(struct pl__disk **d);
 int pl__disk_forget(struct pl__disk *d, struct pl_str tenant, struct pl_str user, bool *found,
                     struct pl_err *err);
 /* Wraps keys anew; as pl_vault_rotate_tenant and pl_master_rotate. */
-int pl__disk_rotate(struct pl__disk *d, const struct pl_store_rotate *r, struct pl_err *err);
+int pl__disk_rotate(struct pl__disk *d, const struct pl_keys_rotate *r, struct pl_err *err);
 /* Removes the rows of forgotten users, some at a call, by their owners alone. *MORE: call again. When all are
  * gone the tables are compacted in the background. An error is tried again at the next opening. */
 int pl__disk_sweep(struct pl__disk *d, bool *more, struct pl_err *err);

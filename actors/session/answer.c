@@ -380,8 +380,8 @@ static int tool_delta(struct pl_actor *self, struct request *r, const struct pl_
     return rc;
 }
 
-static int add_put(struct pl_msg *m, struct pl_store_write *w, const char *family, struct pl_bin key,
-                   const struct pl_type *type, const void *record)
+static int add_put(struct pl_msg *m, struct pl_store_write *w, const struct request *r, const char *family,
+                   struct pl_bin key, const struct pl_type *type, const void *record)
 {
     struct pl_buf buf = {0};
     int rc = type->encode(record, &buf);
@@ -390,6 +390,7 @@ static int add_put(struct pl_msg *m, struct pl_store_write *w, const char *famil
         .op = PL_STORE_OP_OP_PUT, .family = pl_str_of(family), .key = key, .has_value = true};
     if (!rc) op->value = pl_msg_bin(m, buf.data, buf.len);
     pl_buf_finish(&buf);
+    if (r) pl__request_own(m, r, op); /* else nobody's */
     return rc ? rc : op->key.ptr && op->value.ptr ? 0 : -PL_E_NO_MEMORY;
 }
 
@@ -421,7 +422,7 @@ int pl__answer_journal(struct pl_actor *self, struct session *s, struct request 
     record.tools_count = r->n_tools;
     r->state = REQ_JOURNALING;
     w->ops = pl_msg_alloc(m, sizeof *w->ops);
-    int rc = w->ops ? add_put(m, w, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len),
+    int rc = w->ops ? add_put(m, w, r, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len),
                               &pl_rec_request_type, &record)
                     : -PL_E_NO_MEMORY;
     if (rc) {
@@ -544,8 +545,8 @@ static int add_turn(struct pl_actor *self, struct session *s, struct request *r,
     struct pl_rec_session head = *(struct pl_rec_session *)r->dialogue->head->body;
     uint64_t wall = pl_wall_ms(self);
     fill_turn(s, r, d, head.turns, wall);
-    struct pl_bin key = pl_key_join(m, (struct pl_str[]){head.tenant, head.session}, 2, head.turns, 4);
-    int rc = add_put(m, w, PL_FAMILY_TURNS, key, &pl_rec_turn_type, r->answer->body);
+    struct pl_bin key = pl_key_join(m, (struct pl_str[]){head.tenant, r->dialogue->hidden}, 2, head.turns, 4);
+    int rc = add_put(m, w, r, PL_FAMILY_TURNS, key, &pl_rec_turn_type, r->answer->body);
     struct pl_store_op *op = &w->ops[w->ops_count++];
     struct pl_bin name = pl_msg_bin(m, d->turn.ptr, d->turn.len);
     *op = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT,
@@ -553,11 +554,14 @@ static int add_turn(struct pl_actor *self, struct session *s, struct request *r,
                                .key = name,
                                .has_value = true,
                                .value = key};
+    pl__request_own(m, r, op);
     head.turns++;
     head.first_kept = r->dropped;
     head.updated_ms = wall;
     struct pl_bin head_key = pl_msg_bin(m, r->dialogue->key.ptr, r->dialogue->key.len);
-    return rc ? rc : add_put(m, w, PL_FAMILY_SESSIONS, head_key, &pl_rec_session_type, &head);
+    if (!rc) rc = add_put(m, w, r, PL_FAMILY_SESSIONS, head_key, &pl_rec_session_type, &head);
+    w->ops[w->ops_count - 1].has_also = false; /* it is the owner's alone */
+    return rc;
 }
 
 static int add_answer(struct request *r, const struct pl_chat_done *d, struct pl_msg *m,
@@ -574,7 +578,7 @@ static int add_answer(struct request *r, const struct pl_chat_done *d, struct pl
     record.deltas = r->deltas;
     record.deltas_count = r->n_deltas;
     if (!rc)
-        rc = add_put(m, w, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len), &pl_rec_request_type,
+        rc = add_put(m, w, r, PL_FAMILY_REQUESTS, pl_msg_bin(m, r->key.ptr, r->key.len), &pl_rec_request_type,
                      &record);
     struct pl_store_op *op = &w->ops[w->ops_count++];
     *op = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
@@ -630,7 +634,7 @@ static int add_usage(struct pl_actor *self, struct request *r, struct pl_msg *m,
     r->billed = true;
     if (!a->rule->quota) return 0;
     const struct pl_rec_tenant_day day = {.day = a->day, .tokens = a->tokens};
-    return add_put(m, w, PL_FAMILY_META, pl__request_account_key(m, r), &pl_rec_tenant_day_type, &day);
+    return add_put(m, w, NULL, PL_FAMILY_META, pl__request_account_key(m, r), &pl_rec_tenant_day_type, &day);
 }
 
 /* After a restart the tokens may be unknown yet. */

@@ -11,7 +11,9 @@ struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, stru
 {
     struct pl_msg *head = pl_msg_create(&pl_rec_session_type);
     struct pl_bin key = {0};
-    if (head) key = pl_key_join(head, (struct pl_str[]){tenant, name}, 2, 0, 0);
+    struct pl_str hidden = {0};
+    if (head) hidden = pl_key_hide(s->opts->row_key, head, tenant, name);
+    if (hidden.ptr) key = pl_key_join(head, (struct pl_str[]){tenant, hidden}, 2, 0, 0);
     struct dialogue *d = key.ptr ? pl_map_get(&s->dialogues, key.ptr, key.len) : NULL;
     if (d || !key.ptr) {
         pl_msg_unref(&head);
@@ -29,6 +31,7 @@ struct dialogue *pl__dialogue_get(struct pl_actor *self, struct session *s, stru
     rec->session = rec->user = d->session = pl_msg_str(head, name);
     d->head = head;
     d->key = key;
+    d->hidden = hidden;
     d->used_ms = pl_now_ms(self);
     pl__dialogue_trim(s, d);
     return d;
@@ -97,6 +100,24 @@ static int load_failed(struct pl_actor *self, struct session *s, struct dialogue
     return pl__answer_commit(self, s, r, false);
 }
 
+/* Turns before NUMBER that are not there are those of a user who was forgotten: empty ones stand for them. */
+static int leave_gap(struct dialogue *d, uint32_t number)
+{
+    const struct pl_rec_session *head = d->head->body;
+    int rc = 0;
+    while (head->first_kept + d->n_turns < number && !rc) {
+        struct pl_msg *m = pl_msg_create(&pl_rec_turn_type);
+        rc = m ? pl__dialogue_add_turn(d, &m) : -PL_E_NO_MEMORY;
+        pl_msg_unref(&m);
+    }
+    return rc;
+}
+
+static bool is_gap(const struct pl_rec_turn *t)
+{
+    return !t->turn.len;
+}
+
 static int turns_read(struct pl_actor *self, struct session *s, struct store_op *op,
                       const struct pl_msg *reply, int code)
 {
@@ -105,6 +126,7 @@ static int turns_read(struct pl_actor *self, struct session *s, struct store_op 
     const struct pl_store_rows *rows = reply ? PL_BODY(reply, store_rows) : NULL;
     if (!rows) return load_failed(self, s, d, code);
     for (uint32_t i = 0; i < rows->rows_count; i++) {
+        if (leave_gap(d, (uint32_t)pl_key_number(rows->rows[i].key, 4))) return -PL_E_NO_MEMORY;
         struct pl_msg *m = pl_msg_create(&pl_rec_turn_type);
         if (!m) return -PL_E_NO_MEMORY;
         struct pl_cursor c = {rows->rows[i].value.ptr, rows->rows[i].value.ptr + rows->rows[i].value.len};
@@ -116,7 +138,8 @@ static int turns_read(struct pl_actor *self, struct session *s, struct store_op 
         if (rc) return load_failed(self, s, d, PL_E_CORRUPT);
     }
     const struct pl_rec_session *head = d->head->body;
-    if (rows->rows_count && head->first_kept + d->n_turns < head->turns) return load_turns(self, s, d);
+    if (rows->more && head->first_kept + d->n_turns < head->turns) return load_turns(self, s, d);
+    if (leave_gap(d, head->turns)) return -PL_E_NO_MEMORY;
     d->loading = false;
     if (head->first_kept + d->n_turns != head->turns) return load_failed(self, s, d, PL_E_CORRUPT);
     d->loaded = true;
@@ -128,7 +151,7 @@ static int load_turns(struct pl_actor *self, struct session *s, struct dialogue 
     const struct pl_rec_session *head = d->head->body;
     PL_NEW(m, c, store_scan);
     if (!m) return -PL_E_NO_MEMORY;
-    struct pl_str parts[] = {d->tenant, d->session};
+    struct pl_str parts[] = {d->tenant, d->hidden};
     c->family = PL_STR(PL_FAMILY_TURNS);
     c->has_from = c->has_to = true;
     c->from = pl_key_join(m, parts, 2, head->first_kept + d->n_turns, 4);
@@ -184,8 +207,9 @@ static bool is_described(const struct session *s, struct pl_str tool)
     return false;
 }
 
-/* A request, or a promise of an earlier life, may come before the tools that it names have told of themselves. Without
- * their schemas the prompt, and with it the answer, would be another; so it waits for them, but not for ever. */
+/* A request, or a promise of an earlier life, may come before the tools that it names have told of
+ * themselves. Without their schemas the prompt, and with it the answer, would be another; so it waits for
+ * them, but not for ever. */
 static bool waits_for_tools(struct pl_actor *self, struct session *s, struct request *r)
 {
     const struct pl_chat_request *q = r->asked->body;
@@ -290,18 +314,20 @@ static int compose(struct session *s, struct dialogue *d, uint32_t from, const s
 {
     out->count = 0;
     *tail = 0;
-    if (from == d->n_turns) return first_prompt(s, d, q, messages, n, out, err);
     int rc = 0;
-    bool ended = true;
+    bool ended = true, begun = false;
     for (uint32_t i = from; i < d->n_turns && !rc; i++) {
         const struct pl_rec_turn *t = d->turns[i]->body;
-        if (i == from)
+        if (is_gap(t)) continue;
+        if (!begun)
             rc = first_prompt(s, d, q, t->messages, t->messages_count, out, err);
         else
             rc = pl_ids_append(out, t->prompt_ids, t->prompt_ids_count);
         if (!rc) rc = pl_ids_append(out, t->answer_ids, t->answer_ids_count);
         ended = t->ended;
+        begun = true;
     }
+    if (!rc && !begun) return first_prompt(s, d, q, messages, n, out, err);
     *tail = out->count;
     return rc ? rc : next_prompt(s, ended, messages, n, out, err);
 }

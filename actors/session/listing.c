@@ -174,9 +174,10 @@ static int shown(struct pl_actor *self, struct session *s, struct store_op *op, 
 }
 
 /* Keys of all turns of a session begin with: tenant 0 session 0. */
-static struct pl_bin turns_prefix(struct pl_msg *tmp, const struct pl_msg *m)
+static struct pl_bin turns_prefix(const struct session *s, struct pl_msg *tmp, const struct pl_msg *m)
 {
-    return pl_key_join(tmp, (struct pl_str[]){m->env.tenant, m->env.session, PL_STR("")}, 3, 0, 0);
+    struct pl_str session = pl_key_hide(s->opts->row_key, tmp, m->env.tenant, m->env.session);
+    return pl_key_join(tmp, (struct pl_str[]){m->env.tenant, session, PL_STR("")}, 3, 0, 0);
 }
 
 static int show(struct pl_actor *self, struct session *s, const struct pl_msg *m)
@@ -185,7 +186,7 @@ static int show(struct pl_actor *self, struct session *s, const struct pl_msg *m
     PL_NEW(tmp, unused, ping);
     (void)unused;
     if (!tmp) return -PL_E_NO_MEMORY;
-    struct pl_bin prefix = m->env.has_session ? turns_prefix(tmp, m) : tenant_prefix(tmp, m);
+    struct pl_bin prefix = m->env.has_session ? turns_prefix(s, tmp, m) : tenant_prefix(tmp, m);
     int rc = scan(self, s, m, PL_FAMILY_TURNS, prefix, q->has_after ? &q->after : NULL, q->limit,
                   (struct store_op){.done = shown});
     pl_msg_unref(&tmp);
@@ -240,7 +241,7 @@ static int delete_rest(struct pl_actor *self, struct session *s, struct dialogue
 {
     PL_NEW(m, w, store_write);
     if (!m) return -PL_E_NO_MEMORY;
-    struct pl_bin prefix = turns_prefix(m, asked);
+    struct pl_bin prefix = turns_prefix(s, m, asked);
     w->ops = pl_msg_alloc(m, 2 * sizeof *w->ops);
     if (!w->ops) {
         pl_msg_unref(&m);
@@ -300,10 +301,9 @@ static int delete_page(struct pl_actor *self, struct session *s, struct store_op
         w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
                                                       .family = PL_STR(PL_FAMILY_TURN_NAMES),
                                                       .key = pl_msg_bin(m, t.turn.ptr, t.turn.len)};
-        w->ops[w->ops_count++] =
-            (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
-                                 .family = PL_STR(PL_FAMILY_REQUESTS),
-                                 .key = pl_key_join(m, (struct pl_str[]){t.tenant, t.id}, 2, 0, 0)};
+        w->ops[w->ops_count++] = (struct pl_store_op){.op = PL_STORE_OP_OP_DELETE,
+                                                      .family = PL_STR(PL_FAMILY_REQUESTS),
+                                                      .key = pl__request_key(s, m, t.tenant, t.id)};
     }
     struct store_op next = {.done = rows->more ? page_gone : pointers_gone,
                             .dialogue = op->dialogue,
@@ -324,7 +324,7 @@ static int delete_scan(struct pl_actor *self, struct session *s, struct dialogue
     PL_NEW(tmp, unused, ping);
     (void)unused;
     if (!tmp) return -PL_E_NO_MEMORY;
-    int rc = scan(self, s, asked, PL_FAMILY_TURNS, turns_prefix(tmp, asked), after, DELETE_PAGE,
+    int rc = scan(self, s, asked, PL_FAMILY_TURNS, turns_prefix(s, tmp, asked), after, DELETE_PAGE,
                   (struct store_op){.done = delete_page, .dialogue = d, .count = count});
     pl_msg_unref(&tmp);
     return rc;

@@ -317,6 +317,19 @@ static void join_line(struct session *s, struct request *r)
     pl_gauge_set(s->unfinished_gauge, s->unfinished);
 }
 
+void pl__request_own(struct pl_msg *m, const struct request *r, struct pl_store_op *op)
+{
+    const struct pl_rec_request *record = r->record->body;
+    const struct dialogue *d = r->dialogue;
+    const struct pl_rec_session *head = d->head->body;
+    bool known = d->stored || d->loaded || !r->recovered; /* whose session it is */
+    op->has_tenant = op->has_user = true;
+    op->tenant = pl_msg_str(m, r->tenant);
+    op->user = pl_msg_str(m, known ? head->user : record->user);
+    op->has_also = known;
+    if (known) op->also = pl_msg_str(m, record->user);
+}
+
 /* The promise: the request's record and its place in `pending`, in one batch. */
 int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r)
 {
@@ -338,6 +351,7 @@ int pl__request_promise(struct pl_actor *self, struct session *s, struct request
                                      .key = pl_msg_bin(m, r->key.ptr, r->key.len),
                                      .has_value = true,
                                      .value = value};
+    pl__request_own(m, r, &w->ops[0]);
     w->ops[1] = (struct pl_store_op){.op = PL_STORE_OP_OP_PUT,
                                      .family = PL_STR(PL_FAMILY_PENDING),
                                      .key = pl_key_join(m, NULL, 0, record->accepted_seq, 8),
@@ -480,6 +494,11 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         }
         d->stored = true;
     }
+    if (pl__forget_blocks(s, r)) {
+        pl_fail(&err, PL_E_CONFLICT, "user", "the user is being forgotten");
+        pl__request_refused(self, s, r, &err);
+        return 0;
+    }
     if (admit(self, s, r, &err) || settle_head(self, s, r, &err) || pl__dialogue_fits(s, d, r, &err)) {
         pl__request_refused(self, s, r, &err);
         return 0;
@@ -497,6 +516,14 @@ static void make_name(char *out, size_t size, const char *prefix, uint64_t wall_
              (unsigned long long)random);
 }
 
+struct pl_bin pl__request_key(const struct session *s, struct pl_msg *m, struct pl_str tenant,
+                              struct pl_str id)
+{
+    struct pl_str hidden = pl_key_hide(s->opts->row_key, m, tenant, id);
+    if (!hidden.ptr) return (struct pl_bin){NULL, 0};
+    return pl_key_join(m, (struct pl_str[]){tenant, hidden}, 2, 0, 0);
+}
+
 /* A request object for tenant and id, known to nobody yet. */
 static struct request *request_create(struct session *s, struct pl_str tenant, struct pl_str id)
 {
@@ -508,7 +535,7 @@ static struct request *request_create(struct session *s, struct pl_str tenant, s
     if (r->record && r->answer) {
         r->tenant = pl_msg_str(r->record, tenant);
         r->id = pl_msg_str(r->record, id);
-        r->key = pl_key_join(r->record, (struct pl_str[]){tenant, id}, 2, 0, 0);
+        r->key = pl__request_key(s, r->record, tenant, id);
     }
     r->number = ++s->next_number;
     r->account = pl__account_get(&s->accounts, tenant);
@@ -627,7 +654,7 @@ static struct request *find_named(struct session *s, struct pl_str tenant, struc
     PL_NEW(tmp, unused, ping);
     (void)unused;
     if (!tmp) return NULL;
-    struct pl_bin key = pl_key_join(tmp, (struct pl_str[]){tenant, id}, 2, 0, 0);
+    struct pl_bin key = pl__request_key(s, tmp, tenant, id);
     struct request *r = key.ptr ? pl_map_get(&s->requests, key.ptr, key.len) : NULL;
     pl_msg_unref(&tmp);
     return r;
@@ -737,7 +764,7 @@ int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl
     PL_NEW(get, g, store_get);
     if (!get) return -PL_E_NO_MEMORY;
     g->keys = pl_msg_alloc(get, sizeof *g->keys);
-    struct pl_bin key = pl_key_join(get, (struct pl_str[]){m->env.tenant, m->env.id}, 2, 0, 0);
+    struct pl_bin key = pl__request_key(s, get, m->env.tenant, m->env.id);
     if (!g->keys || !key.ptr) {
         pl_msg_unref(&get);
         return -PL_E_NO_MEMORY;
@@ -750,8 +777,8 @@ int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl
 
 /* Ends a waiting request at once, or asks the batcher to end a running one; what was said so far is its
  * answer. */
-static int end_early(struct pl_actor *self, struct session *s, struct request *r,
-                     enum pl_chat_done_finish_reason why)
+int pl__request_end(struct pl_actor *self, struct session *s, struct request *r,
+                    enum pl_chat_done_finish_reason why)
 {
     if (r->state == REQ_COMMITTING || r->cancelled) return 0;
     r->cancelled = true;
@@ -772,11 +799,11 @@ int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl
     if (!r) return pl__request_attach(self, s, m, UINT32_MAX);
     if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
     int rc = subscribe(self, s, r, m, UINT32_MAX);
-    return rc ? rc : end_early(self, s, r, PL_CHAT_DONE_FINISH_REASON_CANCELLED);
+    return rc ? rc : pl__request_end(self, s, r, PL_CHAT_DONE_FINISH_REASON_CANCELLED);
 }
 
 int pl__request_deadline(struct pl_actor *self, struct session *s, struct request *r)
 {
     r->deadline_timer = 0;
-    return end_early(self, s, r, PL_CHAT_DONE_FINISH_REASON_DEADLINE);
+    return pl__request_end(self, s, r, PL_CHAT_DONE_FINISH_REASON_DEADLINE);
 }

@@ -28,6 +28,8 @@ int pl__session_store(struct pl_actor *self, struct session *s, struct pl_msg **
     if (g) g->token = token;
     struct pl_audit_add *a = PL_BODY(*m, audit_add);
     if (c) c->token = token;
+    struct pl_store_forget *f = PL_BODY(*m, store_forget);
+    if (f) f->token = token;
     if (a) a->token = token;
     pl_send_to(self, "store", m);
     return 0;
@@ -106,8 +108,8 @@ int pl__session_refuse_until(struct pl_actor *self, const struct pl_msg *asked, 
     e->message = pl_msg_str(m, pl_str_of(err->text));
     e->has_field = err->field[0] != 0;
     if (e->has_field) e->field = pl_msg_str(m, pl_str_of(err->field));
-    e->has_retry_after_ms =
-        wait_ms || err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE || err->code == PL_E_STORAGE;
+    e->has_retry_after_ms = wait_ms || err->code == PL_E_OVERLOADED || err->code == PL_E_UNAVAILABLE ||
+                            err->code == PL_E_STORAGE || err->code == PL_E_STORAGE_FULL;
     e->retry_after_ms = wait_ms ? wait_ms : PL_SESSION_RETRY_MS;
     pl_reply(self, asked, &m);
     return 0;
@@ -367,6 +369,7 @@ static void free_dialogue(const void *key, uint32_t len, void *value, void *arg)
 static void stop(struct pl_actor *self, void *state)
 {
     struct session *s = state;
+    pl__forget_stop(s);
     pl_map_each(&s->ops, free_op, NULL);
     pl_map_finish(&s->ops);
     pl_map_finish(&s->gens);
@@ -397,6 +400,8 @@ static int ask(struct pl_actor *self, struct session *s, const struct pl_msg *m)
         return pl__listing_show(self, s, m);
     case PL_T_SESSIONS_DELETE:
         return pl__listing_delete(self, s, m);
+    case PL_T_SESSIONS_FORGET:
+        return pl__forget_ask(self, s, m);
     default:
         return pl__session_refuse(self, m, PL_E_UNKNOWN_TYPE, "type",
                                   "the session does not know this message");
@@ -458,9 +463,8 @@ static int timer(struct pl_actor *self, struct session *s, const struct pl_sys_t
     return pl__request_deadline(self, s, r);
 }
 
-static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+static int handle(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
-    struct session *s = state;
     switch (m->type->id) {
     case PL_T_GEN_TOKENS:
         return pl__answer_tokens(self, s, m->body);
@@ -472,6 +476,8 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
         return store_reply(self, s, ((struct pl_store_values *)m->body)->token, m, 0);
     case PL_T_STORE_ROWS:
         return store_reply(self, s, ((struct pl_store_rows *)m->body)->token, m, 0);
+    case PL_T_STORE_FORGOTTEN:
+        return store_reply(self, s, ((struct pl_store_forgotten *)m->body)->token, m, 0);
     case PL_T_AUDIT_ADDED:
         return store_reply(self, s, ((struct pl_audit_added *)m->body)->token, m, 0);
     case PL_T_STORE_FAILED: {
@@ -497,6 +503,13 @@ static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
     default:
         return s->recovered ? ask(self, s, m) : stash(self, s, m);
     }
+}
+
+static int receive(struct pl_actor *self, void *state, const struct pl_msg *m)
+{
+    struct session *s = state;
+    int rc = handle(self, s, m);
+    return rc || !s->forgetting ? rc : pl__forget_go_on(self, s);
 }
 
 const struct pl_actor_class pl_session_class = {

@@ -72,6 +72,7 @@ struct subscriber {
 struct dialogue {
     struct pl_str tenant, session; /* in head's arena */
     struct pl_bin key;             /* of the head, in its arena */
+    struct pl_str hidden;          /* the session's part of it */
     struct pl_msg *head;           /* body: rec.session */
     bool stored;                   /* the head is on disk */
     bool loaded;                   /* turns[] holds all kept turns */
@@ -140,8 +141,18 @@ struct request {
     int error;
 };
 
+/* A user that is being forgotten (forget.c). */
+struct forgetting {
+    struct forgetting *next;
+    struct pl_msg *asked; /* body: sessions.forget */
+    uint64_t number;
+    bool ending, destroying, found;
+    uint32_t cancelled;
+};
+
 struct session {
     const struct pl_session_opts *opts;
+    struct forgetting *forgetting;
     struct pl_map requests;  /* tenant 0 id -> struct request */
     struct pl_map dialogues; /* tenant 0 session -> struct dialogue */
     struct pl_map numbers;   /* u64 -> struct request */
@@ -215,6 +226,10 @@ int pl__request_recover(struct pl_actor *self, struct session *s, const struct p
                         struct request **out);
 int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind,
                       struct pl_str text);
+/* Makes OP's value one of the session's owner and of the user who asked: it is forgotten with either. */
+void pl__request_own(struct pl_msg *m, const struct request *r, struct pl_store_op *op);
+/* Key in `requests`, in M's arena; {NULL,0} when out of memory. */
+struct pl_bin pl__request_key(const struct session *s, struct pl_msg *m, struct pl_str tenant, struct pl_str id);
 /* Writes R's promise; again when the store began anew in between. */
 int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r);
 /* Key in `meta` of what the tenant of R used today. */
@@ -224,6 +239,9 @@ struct pl_bin pl__request_account_key(struct pl_msg *m, const struct request *r)
 bool pl__request_account_unread(const struct request *r);
 int pl__request_read_account(struct pl_actor *self, struct session *s, struct request *r, store_done done);
 int pl__request_account_read(struct request *r, const struct pl_msg *reply);
+/* Ends R with what was said so far, at once or as soon as its round is over. */
+int pl__request_end(struct pl_actor *self, struct session *s, struct request *r,
+                    enum pl_chat_done_finish_reason why);
 int pl__request_deadline(struct pl_actor *self, struct session *s, struct request *r);
 /* Ends R for its subscribers with chat.error, and frees it. */
 void pl__request_refused(struct pl_actor *self, struct session *s, struct request *r,
@@ -267,6 +285,14 @@ int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request
 void pl__answer_leave_batcher(struct session *s, struct request *r);
 /* Stores the answer as it stands. WITH_TURN: it becomes a turn of the dialogue. */
 int pl__answer_commit(struct pl_actor *self, struct session *s, struct request *r, bool with_turn);
+
+/* forget.c */
+int pl__forget_ask(struct pl_actor *self, struct session *s, const struct pl_msg *m);
+/* After each handler: what waits for requests to end goes on. */
+int pl__forget_go_on(struct pl_actor *self, struct session *s);
+/* True while the user of R is being forgotten. */
+bool pl__forget_blocks(const struct session *s, const struct request *r);
+void pl__forget_stop(struct session *s);
 
 /* listing.c */
 int pl__listing_list(struct pl_actor *self, struct session *s, const struct pl_msg *m);

@@ -35,6 +35,7 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 extern const struct cli_command cli_completion, cli_man;
 extern const struct cli_command cli_chat, cli_send, cli_ping;
+extern const struct cli_command cli_sessions_forget, cli_keys_rotate_master, cli_keys_rotate_tenant;
 extern const struct cli_command cli_sessions_list, cli_sessions_show, cli_sessions_delete,
     cli_sessions_export;
 extern const struct cli_command cli_feedback_add, cli_feedback_list, cli_feedback_stats;

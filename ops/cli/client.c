@@ -66,6 +66,8 @@ static struct pl_envelope envelope_of(const struct pl_client *c, const struct pl
     if (e.has_session) e.session = pl_str_of(head->session);
     e.has_user = head->user && *head->user;
     if (e.has_user) e.user = pl_str_of(head->user);
+    e.has_tenant = head->tenant && *head->tenant;
+    if (e.has_tenant) e.tenant = pl_str_of(head->tenant);
     e.has_budget_ms = head->budget_ms > 0;
     e.budget_ms = head->budget_ms;
     e.has_tenant = c->tenant[0] != 0;

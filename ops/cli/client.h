@@ -30,6 +30,7 @@ struct pl_client_head {
     const char *id; /* 1 to 64 bytes; NULL: a UUIDv7 is drawn */
     const char *session;
     const char *user;
+    const char *tenant; /* counts on the admin socket; NULL: default */
     uint64_t budget_ms; /* 0: no deadline */
 };
 

@@ -201,6 +201,7 @@ static void fill_options(struct pl_service *s)
                                               .unanswered_bytes = edge / 8};
     s->session = (struct pl_session_opts){.model = &s->text,
                                           .ctx_size = s->ctx_size,
+                                          .row_key = s->row_key,
                                           .max_seqs = seqs,
                                           .queue = queue,
                                           .tenants = &s->tenants,
@@ -216,7 +217,8 @@ static void fill_options(struct pl_service *s)
                                             .logits_hash = pl_config_bool(c, "logits-hash"),
                                             .incarnation = pl_config_u64(c, "incarnation")};
     s->tools = (struct pl_tools_opts){.names = s->tool_list};
-    s->feedback = (struct pl_feedback_opts){.threshold = (uint32_t)pl_config_u64(c, "feedback-threshold")};
+    s->feedback = (struct pl_feedback_opts){.row_key = s->row_key,
+                                            .threshold = (uint32_t)pl_config_u64(c, "feedback-threshold")};
     s->store = (struct pl_store_opts){.path = s->store_path,
                                       .master = &s->master,
                                       .vault = s->vault_path,

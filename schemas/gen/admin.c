@@ -116,6 +116,48 @@ static const struct pl_shape pl__sessions_deleted_shape = {
 };
 TYPE(sessions_deleted, "sessions.deleted", PL_T_SESSIONS_DELETED, PL_EDGE_OUT)
 
+/* sessions.forget */
+static const struct pl_field fields_sessions_forget[] = {
+    {.name = "user", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_sessions_forget, user), .min = {.u = 0ULL}, .max = {.u = 128ULL}},
+};
+static const struct pl_shape pl__sessions_forget_shape = {
+    fields_sessions_forget, 1, sizeof(struct pl_sessions_forget),
+    offsetof(struct pl_sessions_forget, unknown), offsetof(struct pl_sessions_forget, unknown_count), 0,
+};
+TYPE(sessions_forget, "sessions.forget", PL_T_SESSIONS_FORGET, PL_EDGE_ADMIN)
+
+/* sessions.forgotten */
+static const struct pl_field fields_sessions_forgotten[] = {
+    {.name = "found", .name_len = 5, .form = PL_FORM_BOOL, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_sessions_forgotten, found)},
+    {.name = "cancelled", .name_len = 9, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_sessions_forgotten, cancelled), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},
+};
+static const struct pl_shape pl__sessions_forgotten_shape = {
+    fields_sessions_forgotten, 2, sizeof(struct pl_sessions_forgotten),
+    offsetof(struct pl_sessions_forgotten, unknown), offsetof(struct pl_sessions_forgotten, unknown_count), 0,
+};
+TYPE(sessions_forgotten, "sessions.forgotten", PL_T_SESSIONS_FORGOTTEN, PL_EDGE_OUT)
+
+/* keys.rotate */
+static const struct pl_field fields_keys_rotate[] = {
+    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_keys_rotate, tenant), .has_at = offsetof(struct pl_keys_rotate, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
+    {.name = "file", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_keys_rotate, file), .has_at = offsetof(struct pl_keys_rotate, has_file), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
+};
+static const struct pl_shape pl__keys_rotate_shape = {
+    fields_keys_rotate, 2, sizeof(struct pl_keys_rotate),
+    offsetof(struct pl_keys_rotate, unknown), offsetof(struct pl_keys_rotate, unknown_count), 0,
+};
+TYPE(keys_rotate, "keys.rotate", PL_T_KEYS_ROTATE, PL_EDGE_ADMIN)
+
+/* keys.rotated */
+static const struct pl_field fields_keys_rotated[] = {
+    {.name = "replaced", .name_len = 8, .form = PL_FORM_BOOL, .at = offsetof(struct pl_keys_rotated, replaced), .initial = {.u = 0ULL}},
+};
+static const struct pl_shape pl__keys_rotated_shape = {
+    fields_keys_rotated, 1, sizeof(struct pl_keys_rotated),
+    offsetof(struct pl_keys_rotated, unknown), offsetof(struct pl_keys_rotated, unknown_count), 0,
+};
+TYPE(keys_rotated, "keys.rotated", PL_T_KEYS_ROTATED, PL_EDGE_OUT)
+
 /* feedback_row */
 static const struct pl_field fields_feedback_row[] = {
     {.name = "feedback", .name_len = 8, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_feedback_row, feedback), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},

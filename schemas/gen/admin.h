@@ -107,6 +107,42 @@ struct pl_sessions_deleted {
 };
 extern const struct pl_type pl_sessions_deleted_type;
 
+/* sessions.forget: Forget a user: end its requests and destroy the key of all that is stored of it, so that no data, log or backup can be read any more. */
+struct pl_sessions_forget {
+    struct pl_str user; /* User; of a session without one the session's name; at most 128 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_sessions_forget_type;
+
+/* sessions.forgotten: The key is destroyed. */
+struct pl_sessions_forgotten {
+    bool found; /* There was something of this user */
+    uint32_t cancelled; /* Requests that were ended for it */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_sessions_forgotten_type;
+
+/* keys.rotate: Wrap the data keys anew: a tenant's with a new key of its own, or everything with a new master key. Values are not written again. */
+struct pl_keys_rotate {
+    bool has_tenant;
+    struct pl_str tenant; /* Whose key; absent: the master key; at most 64 bytes */
+    bool has_file;
+    struct pl_str file; /* Path, for the service, of the new master key's file; at most 1024 bytes */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_keys_rotate_type;
+
+/* keys.rotated: The vault is on disk with the new key. */
+struct pl_keys_rotated {
+    bool replaced; /* The master key's own file holds the new key; else the service has to be started with the new one; default false */
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_keys_rotated_type;
+
 /* feedback_row: A rating in a list. */
 struct pl_feedback_row {
     uint64_t feedback; /* Number in the log */

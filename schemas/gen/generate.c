@@ -79,6 +79,13 @@ static const struct pl_shape pl__gen_cancel_shape = {
 };
 TYPE(gen_cancel, "gen.cancel", PL_T_GEN_CANCEL, PL_EDGE_NONE)
 
+/* gen.flush */
+static const struct pl_shape pl__gen_flush_shape = {
+    NULL, 0, sizeof(struct pl_gen_flush),
+    offsetof(struct pl_gen_flush, unknown), offsetof(struct pl_gen_flush, unknown_count), 0,
+};
+TYPE(gen_flush, "gen.flush", PL_T_GEN_FLUSH, PL_EDGE_NONE)
+
 /* exec_copy */
 static const struct pl_field fields_exec_copy[] = {
     {.name = "src", .name_len = 3, .form = PL_FORM_U32, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_exec_copy, src), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}},

@@ -62,6 +62,13 @@ struct pl_gen_cancel {
 };
 extern const struct pl_type pl_gen_cancel_type;
 
+/* gen.flush: Drop every cached page that no running sequence uses. */
+struct pl_gen_flush {
+    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
+    uint32_t unknown_count;
+};
+extern const struct pl_type pl_gen_flush_type;
+
 /* exec_copy: Copy a KV page. */
 struct pl_exec_copy {
     uint32_t src; /* Page */

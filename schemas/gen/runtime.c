@@ -246,28 +246,6 @@ static const struct pl_shape pl__store_forgotten_shape = {
 };
 TYPE(store_forgotten, "store.forgotten", PL_T_STORE_FORGOTTEN, PL_EDGE_NONE)
 
-/* store.rotate */
-static const struct pl_field fields_store_rotate[] = {
-    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_rotate, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
-    {.name = "tenant", .name_len = 6, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_rotate, tenant), .has_at = offsetof(struct pl_store_rotate, has_tenant), .min = {.u = 0ULL}, .max = {.u = 64ULL}},
-    {.name = "file", .name_len = 4, .form = PL_FORM_STR, .flags = PL_FIELD_OPTIONAL, .at = offsetof(struct pl_store_rotate, file), .has_at = offsetof(struct pl_store_rotate, has_file), .min = {.u = 0ULL}, .max = {.u = 1024ULL}},
-};
-static const struct pl_shape pl__store_rotate_shape = {
-    fields_store_rotate, 3, sizeof(struct pl_store_rotate),
-    offsetof(struct pl_store_rotate, unknown), offsetof(struct pl_store_rotate, unknown_count), 0,
-};
-TYPE(store_rotate, "store.rotate", PL_T_STORE_ROTATE, PL_EDGE_NONE)
-
-/* store.rotated */
-static const struct pl_field fields_store_rotated[] = {
-    {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_rotated, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
-};
-static const struct pl_shape pl__store_rotated_shape = {
-    fields_store_rotated, 1, sizeof(struct pl_store_rotated),
-    offsetof(struct pl_store_rotated, unknown), offsetof(struct pl_store_rotated, unknown_count), 0,
-};
-TYPE(store_rotated, "store.rotated", PL_T_STORE_ROTATED, PL_EDGE_NONE)
-
 /* store.get */
 static const struct pl_field fields_store_get[] = {
     {.name = "token", .name_len = 5, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_store_get, token), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},

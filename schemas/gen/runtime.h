@@ -210,26 +210,6 @@ struct pl_store_forgotten {
 };
 extern const struct pl_type pl_store_forgotten_type;
 
-/* store.rotate: Wrap the keys anew: a tenant's with a new key of its own, or all with a new master key. */
-struct pl_store_rotate {
-    uint64_t token; /* Echoed */
-    bool has_tenant;
-    struct pl_str tenant; /* Whose key; absent: the master key; at most 64 bytes */
-    bool has_file;
-    struct pl_str file; /* File of the new master key; at most 1024 bytes */
-    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
-    uint32_t unknown_count;
-};
-extern const struct pl_type pl_store_rotate_type;
-
-/* store.rotated: It is on disk. */
-struct pl_store_rotated {
-    uint64_t token; /* Of the request */
-    struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
-    uint32_t unknown_count;
-};
-extern const struct pl_type pl_store_rotated_type;
-
 /* store.get: Read keys. */
 struct pl_store_get {
     uint64_t token; /* Echoed */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/store_value.h"
+#include "schemas/gen/admin.h"
 #include "tests/unit/runtime/store_world.h"
 
 #define MARKER "the marker that nobody may read"
@@ -300,21 +301,19 @@ START_TEST(keys_are_rotated_while_the_store_runs)
     ck_assert_int_eq(pl_master_write(held, master.key, NULL), 0);
     snprintf(master.file, sizeof master.file, "%.4090s", held);
     memcpy(old, master.key, sizeof old);
-    PL_NEW(t, rotate_tenant, store_rotate);
-    rotate_tenant->token = 1;
+    PL_NEW(t, rotate_tenant, keys_rotate);
     rotate_tenant->has_tenant = true;
     rotate_tenant->tenant = PL_STR("t");
     out[out_count++] = t;
-    PL_NEW(m, rotate, store_rotate);
-    rotate->token = 2;
+    PL_NEW(m, rotate, keys_rotate);
     rotate->has_file = true;
     rotate->file = pl_msg_str(m, pl_str_of(file));
     out[out_count++] = m;
     get(3, "turns", "a");
     put_owned(4, "b", "of bob", "bob", NULL);
     kick();
-    ck_assert_ptr_nonnull(PL_BODY(answers[0], store_rotated));
-    ck_assert_ptr_nonnull(PL_BODY(answers[1], store_rotated));
+    ck_assert_ptr_nonnull(PL_BODY(answers[0], keys_rotated));
+    ck_assert_ptr_nonnull(PL_BODY(answers[1], keys_rotated));
     ck_value(2, "of ann");
     ck_written(3, 4);
     close_store();

@@ -644,6 +644,62 @@ class SessionsDeleted(Record):
 
 
 @dataclass
+class SessionsForget(Record):
+    """Forget a user: end its requests and destroy the key of all that is stored of it, so that no data, log or backup can be read any more."""
+
+    NAME: ClassVar[str] = 'sessions.forget'
+    EDGE: ClassVar[str] = 'admin'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('user', 'user', 'str', False, True, False, 0, 128, 0, False, (), None),
+    )
+    user: str  # User; of a session without one the session's name; at most 128 bytes
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class SessionsForgotten(Record):
+    """The key is destroyed."""
+
+    NAME: ClassVar[str] = 'sessions.forgotten'
+    EDGE: ClassVar[str] = 'out'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('found', 'found', 'bool', False, True, False, None, None, 0, False, (), None),
+        _Field('cancelled', 'cancelled', 'u32', False, True, False, 0, 4294967295, 0, False, (), None),
+    )
+    found: bool  # There was something of this user
+    cancelled: int  # Requests that were ended for it
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class KeysRotate(Record):
+    """Wrap the data keys anew: a tenant's with a new key of its own, or everything with a new master key. Values are not written again."""
+
+    NAME: ClassVar[str] = 'keys.rotate'
+    EDGE: ClassVar[str] = 'admin'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('tenant', 'tenant', 'str', False, False, True, 0, 64, 0, False, (), None),
+        _Field('file', 'file', 'str', False, False, True, 0, 1024, 0, False, (), None),
+    )
+    tenant: Optional[str] = None  # Whose key; absent: the master key; at most 64 bytes
+    file: Optional[str] = None  # Path, for the service, of the new master key's file; at most 1024 bytes
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
+class KeysRotated(Record):
+    """The vault is on disk with the new key."""
+
+    NAME: ClassVar[str] = 'keys.rotated'
+    EDGE: ClassVar[str] = 'out'
+    FIELDS: ClassVar[Tuple[_Field, ...]] = (
+        _Field('replaced', 'replaced', 'bool', False, False, False, None, None, 0, False, (), None),
+    )
+    replaced: bool = False  # The master key's own file holds the new key; else the service has to be started with the new one; default false
+    unknown: Dict[str, Any] = _made(default_factory=dict, repr=False)
+
+
+@dataclass
 class FeedbackList(Record):
     """List ratings."""
 
@@ -1057,6 +1113,10 @@ _CLASSES: Dict[str, Type[Record]] = {
     'SessionsShown': SessionsShown,
     'SessionsDelete': SessionsDelete,
     'SessionsDeleted': SessionsDeleted,
+    'SessionsForget': SessionsForget,
+    'SessionsForgotten': SessionsForgotten,
+    'KeysRotate': KeysRotate,
+    'KeysRotated': KeysRotated,
     'FeedbackList': FeedbackList,
     'FeedbackRow': FeedbackRow,
     'FeedbackListed': FeedbackListed,
@@ -1098,6 +1158,10 @@ MESSAGES: Dict[str, Type[Record]] = {
     'sessions.shown': SessionsShown,
     'sessions.delete': SessionsDelete,
     'sessions.deleted': SessionsDeleted,
+    'sessions.forget': SessionsForget,
+    'sessions.forgotten': SessionsForgotten,
+    'keys.rotate': KeysRotate,
+    'keys.rotated': KeysRotated,
     'feedback.list': FeedbackList,
     'feedback.listed': FeedbackListed,
     'feedback.stats': FeedbackStats,
