@@ -18,15 +18,9 @@
 
 #include "runtime/loop_inside.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#ifdef PL_SANITIZED
 #define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
+#else
 #define SANITIZED 0
 #endif
 

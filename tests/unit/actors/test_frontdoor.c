@@ -445,6 +445,36 @@ START_TEST(not_ready_while_a_part_that_requests_need_is_down)
 }
 END_TEST
 
+static size_t sent_by_reply(uint32_t index)
+{
+    size_t before = world.sent_count;
+    reply_to = index;
+    probe_poke(&session, reply_done);
+    return world.sent_count - before;
+}
+
+/* A cancel gets no answer of its own while its request is open, whichever of several ended first. */
+START_TEST(requests_of_one_id_are_found_whatever_order_they_end_in)
+{
+    begin();
+    for (int i = 0; i < 3; i++) send_msg(alice, ask("a"), "id"); /* seen 0 to 2 */
+    send_msg(bob, ask("a"), "id");                               /* 3 */
+    ck_assert_uint_eq(sent_by_reply(1), 1);
+    send_type(alice, "chat.cancel", "id"); /* 4 */
+    ck_assert_uint_eq(sent_by_reply(4), 0);
+    ck_assert_uint_eq(sent_by_reply(2), 1);
+    send_type(alice, "chat.cancel", "id"); /* 5 */
+    ck_assert_uint_eq(sent_by_reply(5), 0);
+    ck_assert_uint_eq(sent_by_reply(0), 1);
+    send_type(alice, "chat.cancel", "id"); /* 6: nothing of hers is open, and bob's is not hers */
+    ck_assert_uint_eq(sent_by_reply(6), 1);
+    ck_assert_str_eq(last()->peer, "alice");
+    ck_assert_uint_eq(sent_by_reply(3), 1);
+    ck_assert_str_eq(last()->peer, "bob");
+    world_end();
+}
+END_TEST
+
 /* Requests that the session has said nothing about would only lie in its memory. */
 START_TEST(bytes_without_any_answer_are_bounded)
 {
@@ -682,6 +712,7 @@ static Suite *suite(void)
     PL_TEST(tc, ping_is_answered_here);
     PL_TEST(tc, not_ready_while_a_part_that_requests_need_is_down);
     PL_TEST(tc, bytes_without_any_answer_are_bounded);
+    PL_TEST(tc, requests_of_one_id_are_found_whatever_order_they_end_in);
     PL_TEST(tc, what_is_not_taken_is_answered_with_code_and_field);
     PL_TEST(tc, undecodable_message_is_answered_with_its_id);
     PL_TEST(tc, oversized_message_is_refused_by_name);
