@@ -20,6 +20,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "actors/feedback_log.h"
+#include "runtime/audit_line.h"
+
+#define RETRAIN "retrain.request"
 
 enum {
     DEFAULT_THRESHOLD = 100,
@@ -321,24 +324,9 @@ static void on_rated(struct pl_actor *self, struct feedback *st, const struct pl
 
 /* ---- other jobs ---- */
 
-/* A line of the audit record: with st->token it is waited for, with 0 nobody waits. */
-static struct pl_msg *audit_line(const struct feedback *st, uint64_t token, const char *outcome)
-{
-    PL_NEW(m, a, audit_add);
-    if (!m) return NULL;
-    a->token = token;
-    a->act = PL_STR("retrain.request");
-    a->outcome = pl_str_of(outcome);
-    a->has_who = st->asked->env.has_key;
-    a->who = pl_msg_str(m, st->asked->env.key);
-    a->has_tenant = st->asked->env.has_tenant;
-    a->tenant = pl_msg_str(m, st->asked->env.tenant);
-    return m;
-}
-
 static void begin_request(struct pl_actor *self, struct feedback *st)
 {
-    struct pl_msg *m = audit_line(st, ++st->token, "intent");
+    struct pl_msg *m = pl_audit_line(st->asked, ++st->token, RETRAIN, "intent", (struct pl_str){0});
     if (m)
         store_send(self, st, &m, RECORD);
     else
@@ -367,7 +355,7 @@ static void on_written(struct pl_actor *self, struct feedback *st)
         pl_counter_add(st->ratings, 1);
         pl_reply(self, st->asked, &st->answer);
     } else {
-        struct pl_msg *m = audit_line(st, 0, "done");
+        struct pl_msg *m = pl_audit_line(st->asked, 0, RETRAIN, "done", (struct pl_str){0});
         if (m) pl_send_to(self, "store", &m);
         answer_state(self, st, st->asked);
     }

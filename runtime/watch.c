@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/audit_line.h"
 #include "runtime/watch_rows.h"
 #include "schemas/gen/admin.h"
 #include "schemas/gen/chat.h"
@@ -195,14 +196,7 @@ static bool split_name(struct pl_str letter, char node[PL__NAME_MAX + 40], uint6
 static void record(struct pl_actor *self, uint64_t token, const struct pl_msg *asked, const char *outcome)
 {
     const struct pl_letters_replay *q = asked->body;
-    PL_NEW(m, a, audit_add);
-    if (a) {
-        a->token = token;
-        a->act = PL_STR("dead-letters.replay");
-        a->outcome = pl_str_of(outcome);
-        a->has_subject = true;
-        a->subject = pl_msg_str(m, q->letter);
-    }
+    struct pl_msg *m = pl_audit_line(asked, token, "dead-letters.replay", outcome, q->letter);
     pl_send_to(self, "store", &m);
 }
 

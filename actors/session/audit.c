@@ -1,21 +1,16 @@
 /* audit.c - what operators do with dialogues is in the audit record: a line before, synced, and one after. An
  * act whose first line cannot be written is not done. */
 #include "actors/session/session.h"
+#include "runtime/audit_line.h"
 
 /* The session that ASKED names, or all: never what anybody said, and never a user's name. */
 static int add_line(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *act,
                     const char *outcome, const char *detail, const struct store_op *op)
 {
-    PL_NEW(m, a, audit_add);
+    struct pl_str subject = asked->env.has_session ? asked->env.session : PL_STR("all");
+    struct pl_msg *m = pl_audit_line(asked, 0, act, outcome, subject);
     if (!m) return -PL_E_NO_MEMORY;
-    a->act = pl_str_of(act);
-    a->outcome = pl_str_of(outcome);
-    a->has_who = asked->env.has_key;
-    a->who = pl_msg_str(m, asked->env.key);
-    a->has_tenant = asked->env.has_tenant;
-    a->tenant = pl_msg_str(m, asked->env.tenant);
-    a->has_subject = true;
-    a->subject = asked->env.has_session ? pl_msg_str(m, asked->env.session) : PL_STR("all");
+    struct pl_audit_add *a = m->body;
     a->has_detail = detail != NULL;
     a->detail = pl_str_of(detail);
     return pl__session_store(self, s, &m, op);
