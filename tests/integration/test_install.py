@@ -85,6 +85,8 @@ class Completion(unittest.TestCase):
 
 class Installed(unittest.TestCase):
     def test_what_is_installed_runs_from_any_prefix(self):
+        if not os.path.exists(os.path.join(support.BUILD, "pages", "parlance.1")):
+            self.skipTest("a sanitizer's build makes no pages")
         with tempfile.TemporaryDirectory() as root:
             made = run("cmake", "--install", support.BUILD, "--prefix", "/opt/p", env=dict(os.environ, DESTDIR=root))
             self.assertEqual(made.returncode, 0, made.stdout)
