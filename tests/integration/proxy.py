@@ -7,6 +7,8 @@ import socket
 import tempfile
 import threading
 
+GREETING_BYTES = 90  # what a ZeroMQ peer says before its last word of the handshake
+
 
 class Proxy:
     """In front of the unix socket PATH. CUTS yields, for each new connection, after how many bytes towards the client it
@@ -20,8 +22,10 @@ class Proxy:
         self.cuts = cuts
         self.connections = self.broken = 0
         self.stalled = False
+        self.greeted = threading.Event()  # set whenever a connection's handshake is through
         self._pairs = {}  # socket -> (peer, towards the client)
         self._left = {}  # client's socket -> bytes until the cut
+        self._down = {}  # client's socket -> bytes that it was sent
         self._asked_to_cut = threading.Event()
         self._over = False
         self._listener = socket.socket(socket.AF_UNIX)
@@ -64,11 +68,13 @@ class Proxy:
         self.connections += 1
         self._pairs[client], self._pairs[service] = (service, False), (client, True)
         self._left[client] = next(self.cuts, None) if self.cuts else None
+        self._down[client] = 0
 
     def _break(self, one):
         other, towards_client = self._pairs.pop(one)
         self._pairs.pop(other)
         self._left.pop(other if towards_client else one)
+        self._down.pop(other if towards_client else one)
         self.broken += 1
         one.close()
         other.close()
@@ -82,6 +88,10 @@ class Proxy:
                 data, self._left[other] = data[:left], left - len(data)
             if data:
                 other.sendall(data)
+            if towards_client:
+                self._down[other] += len(data)
+                if self._down[other] > GREETING_BYTES:
+                    self.greeted.set()
             if not data or (left is not None and self._left[other] <= 0):
                 self._break(one)
         except OSError:

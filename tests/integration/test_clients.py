@@ -2,7 +2,6 @@
 """Both clients, in Python and in C, over a wire that breaks and with a service that dies: every call brings what it brings
 undisturbed, each delta once and in order, nothing is generated or stored twice, every call ends in its time."""
 
-import itertools
 import json
 import os
 import random
@@ -187,6 +186,17 @@ class Disturbed(BothClients):
 
         self.check(client.stream("Hello", pause=2, at_pause=stall, timeout=support.PATIENCE_S, session="s", **QUESTION),
                    self.undisturbed("Hello", session="s", **QUESTION))
+
+    @unittest.skipUnless(cs.LONG, "1,100 connections one after the other: PL_TEST_LONG=1")
+    def test_an_idle_client_survives_thousands_of_broken_connections(self):
+        self.up()
+        proxy = self.proxy()
+        client = self.client(proxy.endpoint)
+        for _ in range(1100):
+            self.assertTrue(proxy.greeted.wait(support.PATIENCE_S))
+            proxy.greeted.clear()
+            proxy.cut()
+        self.assertTrue(client.ping(timeout=support.PATIENCE_S).ready)
 
     def test_two_questions_by_the_same_id_are_answered_once(self):
         self.up()

@@ -478,7 +478,9 @@ static int open_socket(struct parlance_client *c, struct parlance_error *err)
         note(err, "no_memory", NULL, "no socket: %s", zmq_strerror(errno));
         return PARLANCE_FAILED;
     }
-    if (set(c->socket, ZMQ_LINGER, 0) || set(c->monitor, ZMQ_LINGER, 0) ||
+    /* Events have no bound: the socket's thread would wait where one has no room. While no call reads them,
+     * each broken connection costs some 300 bytes. */
+    if (set(c->socket, ZMQ_LINGER, 0) || set(c->monitor, ZMQ_LINGER, 0) || set(c->monitor, ZMQ_RCVHWM, 0) ||
         set(c->socket, ZMQ_RECONNECT_IVL, 20) || set(c->socket, ZMQ_RECONNECT_IVL_MAX, 500) ||
         set(c->socket, ZMQ_HEARTBEAT_IVL, 2000) || set(c->socket, ZMQ_HEARTBEAT_TIMEOUT, 6000) ||
         zmq_setsockopt(c->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) ||

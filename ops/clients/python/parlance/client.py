@@ -147,7 +147,14 @@ class _Channel:
             self.socket.setsockopt(zmq.CURVE_SERVERKEY, keys["server"])
             self.socket.setsockopt(zmq.CURVE_PUBLICKEY, keys["public"])
             self.socket.setsockopt(zmq.CURVE_SECRETKEY, keys["secret"])
-        self.events = self.socket.get_monitor_socket(_EVENTS)
+        # Without a bound: the socket's own thread waits, for all sockets of the program, where an event has no room.
+        # While no call reads them, each broken connection costs some 300 bytes.
+        self.events = context.socket(zmq.PAIR)
+        self.events.setsockopt(zmq.LINGER, 0)
+        self.events.setsockopt(zmq.RCVHWM, 0)
+        address = "inproc://parlance-%s" % os.urandom(8).hex()
+        self.socket.monitor(address, _EVENTS)
+        self.events.connect(address)
         self.poller = zmq.Poller()
         self.poller.register(self.socket, zmq.POLLIN)
         self.poller.register(self.events, zmq.POLLIN)
@@ -155,7 +162,7 @@ class _Channel:
 
     def close(self) -> None:
         if not self.socket.closed:
-            self.socket.disable_monitor()
+            self.socket.monitor(None, 0)
             self.events.close(linger=0)
             self.socket.close(linger=0)
 
