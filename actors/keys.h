@@ -10,6 +10,7 @@
  *   rated       tenant 0 turn 0 user*              newest rating: number (u64 be), stars, 1 with a correction
  *   rated       1 0 tenant 0 id*                   feedback.stored, the answer to the message that rated
  *   meta        "retrain", "accepted_seq", ...     rec.retrain, rec.counter
+ *   meta        "tenant_day" 0 tenant              rec.tenant_day
  *
  * What has a star is hidden by pl_key_hide. Names hold no control characters (schemas/), so 0 separates; keys
  * sort by tenant, session, number. */
