@@ -3,14 +3,15 @@
 #include "actors/session/session.h"
 #include "runtime/audit_line.h"
 
-/* The session that ASKED names, or all: never what anybody said, and never a user's name. */
+/* What stands for the session that ASKED names, which often bears its user's name, or all. */
 static int add_line(struct pl_actor *self, struct session *s, const struct pl_msg *asked, const char *act,
                     const char *outcome, const char *detail, const struct store_op *op)
 {
-    struct pl_str subject = asked->env.has_session ? asked->env.session : PL_STR("all");
-    struct pl_msg *m = pl_audit_line(asked, 0, act, outcome, subject);
+    struct pl_msg *m = pl_audit_line(asked, 0, act, outcome, PL_STR("all"));
     if (!m) return -PL_E_NO_MEMORY;
     struct pl_audit_add *a = m->body;
+    if (asked->env.has_session)
+        a->subject = pl_key_hide(s->opts->row_key, m, asked->env.tenant, asked->env.session);
     a->has_detail = detail != NULL;
     a->detail = pl_str_of(detail);
     return pl__session_store(self, s, &m, op);

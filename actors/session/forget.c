@@ -8,6 +8,7 @@
 #include "actors/session/session.h"
 
 #include <stdlib.h>
+#include "runtime/audit_line.h"
 
 static bool is_of(const struct forgetting *f, struct pl_str tenant, struct pl_str user)
 {
@@ -111,12 +112,10 @@ static struct forgetting *find(struct session *s, uint64_t number)
 static int audit(struct pl_actor *self, struct session *s, const struct forgetting *f, const char *outcome,
                  store_done done)
 {
-    PL_NEW(m, a, audit_add);
+    struct pl_msg *m = pl_audit_line(f->asked, 0, "sessions.forget", outcome, (struct pl_str){0});
     if (!m) return -PL_E_NO_MEMORY;
-    a->act = PL_STR("sessions.forget");
-    a->outcome = pl_str_of(outcome);
-    a->has_tenant = a->has_subject = true;
-    a->tenant = pl_msg_str(m, f->asked->env.tenant);
+    struct pl_audit_add *a = m->body;
+    a->has_subject = true;
     a->subject = pl_key_hide(s->opts->row_key, m, f->asked->env.tenant,
                              ((struct pl_sessions_forget *)f->asked->body)->user);
     return pl__session_store(self, s, &m, &(struct store_op){.done = done, .number = f->number});
