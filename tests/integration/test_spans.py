@@ -92,6 +92,7 @@ class Spans(unittest.TestCase):
         context = zmq.Context()
         self.addCleanup(context.destroy, 0)
         socket = context.socket(zmq.DEALER)
+        self.addCleanup(socket.close, 0)
         socket.connect(self.service.endpoint)
         for name, more in (("m1", {"trace": traceparent()}), ("m2", {})):
             socket.send(msgpack.packb(dict(more, v=1, id=name, type="chat.request", session=name, body={"text": "x"})))
