@@ -27,6 +27,7 @@ static uint32_t need_of_admin(uint32_t type)
     case PL_T_RETRAIN_STATUS:
         return PL_ROLE_OPERATOR | PL_ROLE_AUDITOR;
     case PL_T_SESSIONS_DELETE:
+    case PL_T_SESSIONS_FORGET:
     case PL_T_RETRAIN_REQUEST:
         return PL_ROLE_OPERATOR;
     default:
