@@ -32,12 +32,13 @@ static int send_accepted(struct pl_actor *self, struct session *s, const struct 
     return 0;
 }
 
-/* Pieces that were said before go out at once, so there must be room for them beside what others are sent. */
-static bool has_room(struct pl_actor *self, const struct pl_msg *asked, uint32_t pieces, uint32_t from)
+/* Pieces that were said before go out at once, so there must be room for them beside what others are sent.
+ * How many there is room for. */
+static uint32_t room_for(struct pl_actor *self, const struct pl_msg *asked)
 {
-    uint32_t n = from < pieces ? pieces - from : 0;
     struct pl_str to = asked->env.reply_to.len ? asked->env.reply_to : asked->env.from;
-    return pl_room(self, to) >= (uint64_t)n + PL_SESSION_ROOM_KEPT;
+    uint32_t room = pl_room(self, to);
+    return room > PL_SESSION_ROOM_KEPT ? room - PL_SESSION_ROOM_KEPT : 0;
 }
 
 static int refuse_busy(struct pl_actor *self, const struct pl_msg *asked)
@@ -45,17 +46,35 @@ static int refuse_busy(struct pl_actor *self, const struct pl_msg *asked)
     return pl__session_refuse(self, asked, PL_E_OVERLOADED, NULL, "too many answers are being sent again");
 }
 
+/* An answer of more pieces than there is room for comes in portions: as many as fit, and a refusal, after
+ * which the rest is asked for. True when that was done. */
+static bool in_portions(struct pl_actor *self, const struct pl_msg *asked, uint32_t from,
+                        const struct pl_stored_delta *deltas, uint32_t n, int *rc)
+{
+    const struct subscriber to = {.asked = (struct pl_msg *)asked, .from = from};
+    uint32_t room = room_for(self, asked);
+    *rc = 0;
+    if (from >= n ? room > 0 : n - from <= room) return false;
+    for (uint32_t i = from; i < n && i - from < room && !*rc; i++) *rc = send_delta(self, &to, i, &deltas[i]);
+    if (!*rc) *rc = refuse_busy(self, asked);
+    return true;
+}
+
 /* A subscriber that joins gets what it missed at once. */
 static int subscribe(struct pl_actor *self, struct session *s, struct request *r, const struct pl_msg *asked,
                      uint32_t from)
 {
-    if (!has_room(self, asked, r->n_deltas, from)) return refuse_busy(self, asked);
+    int done;
+    if (in_portions(self, asked, from, r->deltas, r->n_deltas, &done)) return done;
+    struct subscriber **last = &r->subscribers;
+    uint32_t n = 0;
+    for (; *last; n++) last = &(*last)->next;
+    if (n >= PL_SUBSCRIBERS_MAX)
+        return pl__session_refuse(self, asked, PL_E_OVERLOADED, NULL, "too many wait for this answer");
     struct subscriber *sub = calloc(1, sizeof *sub);
     if (!sub) return -PL_E_NO_MEMORY;
     sub->asked = pl_msg_ref((struct pl_msg *)asked);
     sub->from = from;
-    struct subscriber **last = &r->subscribers;
-    while (*last) last = &(*last)->next;
     *last = sub;
     bool cancels = asked->type->id == PL_T_CHAT_CANCEL;
     int rc = r->state >= REQ_WAITING && !cancels ? send_accepted(self, s, r, asked) : 0;
@@ -178,8 +197,9 @@ static int replay(struct pl_actor *self, struct session *s, const struct pl_msg 
 {
     struct pl_arena arena = {0};
     struct pl_chat_done done;
-    if (!has_room(self, asked, record->has_deltas ? record->deltas_count : 0, from))
-        return refuse_busy(self, asked);
+    int part;
+    if (in_portions(self, asked, from, record->deltas, record->has_deltas ? record->deltas_count : 0, &part))
+        return part;
     pl_chat_done_type.init(&done);
     struct pl_cursor c = {record->done.ptr, record->done.ptr + record->done.len};
     int rc = record->has_done ? pl_chat_done_type.decode(&c, &arena, &done, NULL) : -PL_E_CORRUPT;
@@ -681,7 +701,7 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
     if (check_request(s, q, &err)) return pl__session_refuse_err(self, m, &err);
     if (lookups(s) >= pl__session_credit(s, NULL) + PL_LOOKUPS_SPARE)
         return pl__session_refuse(self, m, PL_E_OVERLOADED, NULL, "too many requests are being looked up");
-    if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
+    if (!room_for(self, m)) return refuse_busy(self, m);
     if (!pl__account_get(&s->accounts, m->env.tenant))
         return pl__session_refuse(self, m, PL_E_OVERLOADED, "tenant",
                                   "too many tenants have requests under way");
@@ -760,7 +780,7 @@ int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl
 {
     struct request *r = find(s, m);
     if (r) return subscribe(self, s, r, m, from);
-    if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
+    if (!room_for(self, m)) return refuse_busy(self, m);
     PL_NEW(get, g, store_get);
     if (!get) return -PL_E_NO_MEMORY;
     g->keys = pl_msg_alloc(get, sizeof *g->keys);
@@ -797,7 +817,7 @@ int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl
 {
     struct request *r = find(s, m);
     if (!r) return pl__request_attach(self, s, m, UINT32_MAX);
-    if (!has_room(self, m, 0, 0)) return refuse_busy(self, m);
+    if (!room_for(self, m)) return refuse_busy(self, m);
     int rc = subscribe(self, s, r, m, UINT32_MAX);
     return rc ? rc : pl__request_end(self, s, r, PL_CHAT_DONE_FINISH_REASON_CANCELLED);
 }

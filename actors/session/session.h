@@ -39,6 +39,7 @@ enum {
     PL_SESSION_RETRY_MS = 1000,
     PL_STASH_MAX = 4096,
     PL_LOOKUPS_SPARE = 64,      /* looked up at once beyond the credit: to find ids that are known */
+    PL_SUBSCRIBERS_MAX = 16,    /* of one request: each is sent each piece */
     PL_SESSION_ROOM_KEPT = 2048 /* of the frontdoor's mailbox: for the answers that are being made */
 };
 
@@ -229,13 +230,14 @@ int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_del
 /* Makes OP's value one of the session's owner and of the user who asked: it is forgotten with either. */
 void pl__request_own(struct pl_msg *m, const struct request *r, struct pl_store_op *op);
 /* Key in `requests`, in M's arena; {NULL,0} when out of memory. */
-struct pl_bin pl__request_key(const struct session *s, struct pl_msg *m, struct pl_str tenant, struct pl_str id);
+struct pl_bin pl__request_key(const struct session *s, struct pl_msg *m, struct pl_str tenant,
+                              struct pl_str id);
 /* Writes R's promise; again when the store began anew in between. */
 int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r);
 /* Key in `meta` of what the tenant of R used today. */
 struct pl_bin pl__request_account_key(struct pl_msg *m, const struct request *r);
-/* Whether the tokens of R's tenant have to be read before they can be written, and that reading: DONE gets the reply,
- * which pl__request_account_read takes. */
+/* Whether the tokens of R's tenant have to be read before they can be written, and that reading: DONE gets
+ * the reply, which pl__request_account_read takes. */
 bool pl__request_account_unread(const struct request *r);
 int pl__request_read_account(struct pl_actor *self, struct session *s, struct request *r, store_done done);
 int pl__request_account_read(struct request *r, const struct pl_msg *reply);

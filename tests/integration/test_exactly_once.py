@@ -428,6 +428,20 @@ class LongAnswerTest(OnceTest):
         self.assertEqual(mine.pieces[1:], theirs.pieces)
         self.assertEqual(len(mine.pieces), 2000)
 
+    def test_no_more_than_16_askings_wait_for_one_answer(self):
+        executor, _ = self.begin("e1", **{"resume_from": 0})
+        crowd = [cs.Client(self.service.endpoint) for _ in range(20)]
+        for client in crowd:
+            self.addCleanup(client.close)
+            client.send("chat.resume", "e1", {"resume_from": cs.LAST_SEQ})
+        first = [client.take("e1") for client in crowd]
+        refused = [m for m in first if m["type"] == "chat.error"]
+        self.assertEqual(len(refused), 20 - 15)
+        for message in refused:
+            self.refused(message, "overloaded")
+        executor.kill(signal.SIGCONT)
+        self.assertIsNotNone(cs.Answer(self.client.until("e1", "chat.done")).done)
+
     def test_cancel_of_a_running_request(self):
         executor, taken = self.begin("c1")
         self.client.send("chat.cancel", "c1")

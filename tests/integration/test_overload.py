@@ -86,11 +86,13 @@ class Crowd:
 class LongTest(cs.DaemonTest):
     """With a model that counts for as long as it may."""
 
+    context = 8192
+
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.mkdtemp(prefix="parlance-")
         cls.model = os.path.join(cls.directory, "m.gguf")
-        make_scripted.write(cls.model, [("calculator", '{"expression": "6*7"}')])
+        make_scripted.write(cls.model, [("calculator", '{"expression": "6*7"}')], context=cls.context)
 
     @classmethod
     def tearDownClass(cls):
@@ -157,6 +159,26 @@ class OverloadTest(LongTest):
         figure("answers a second at ten times the rate", round(during, 1))
         figure("of its peak", "%.0f%%" % (100 * during / peak))
         figure("sent, accepted, refused", "%d, %d, %d" % (crowd.sent, len(crowd.accepted), len(crowd.refused)))
+
+
+@unittest.skipUnless(cs.LONG, "17,000 tokens are made: PL_TEST_LONG=1")
+class PortionTest(LongTest):
+    """An answer of more pieces than go out at once."""
+
+    PIECES, context = 17000, 20480
+
+    def test_all_of_it_is_sent_again_in_portions(self):
+        self.service = self.daemon("--ctx-size", "20480", model=self.model).start()
+        text = self.service.client().ask("chat.request", "huge", {"text": make_scripted.LONG, "max_tokens": self.PIECES,
+                                                                  "resume_from": cs.LAST_SEQ})["body"]["text"]
+        portion = self.service.client().resume("huge")
+        self.assertEqual(portion.error["code"], "overloaded")
+        self.assertGreater(len(portion.deltas), 10000)
+        for make in (PythonClient, CClient):
+            deltas, answer = make(self, self.service.endpoint).stream("again", id="huge", timeout=support.PATIENCE_S)
+            self.assertEqual([d.seq for d in deltas], list(range(self.PIECES)))
+            self.assertEqual("".join(deltas), text)
+            self.assertEqual(answer.text, text)
 
 
 class SlowReaderTest(LongTest):

@@ -1162,8 +1162,8 @@ static void take_accepted(struct parlance_stream *s)
 {
     struct message *m = s->read;
     struct item session = get(body_of(m), "session", TEXT);
-    if (s->accepted) return;
     s->accepted = true;
+    if (s->accepted_by) return;
     s->acceptance.seed = get_uint(body_of(m), "seed");
     s->acceptance.credit = (uint32_t)get_uint(body_of(m), "credit");
     s->acceptance.session = session.text ? (const char *)session.text : "";
@@ -1191,6 +1191,7 @@ static int take_delta(struct parlance_stream *s, struct parlance_delta *out)
     s->answer_bytes += out->kind == PARLANCE_ANSWER ? text.n : 0;
     s->reasoning_bytes += out->kind == PARLANCE_REASONING ? text.n : 0;
     s->next_seq++;
+    s->accepted = true; /* only what is on disk has pieces */
     s->tries = 0;
     s->silence_ms = SILENCE_MS;
     return 1;

@@ -384,6 +384,7 @@ class Stream:
                 self._missing()
             return None
         self._seq += 1
+        self.accepted = True  # only what is on disk has pieces
         self._tries = 0
         self._open.silence = SILENCE_S
         if record.kind in self._said:
