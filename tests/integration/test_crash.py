@@ -293,6 +293,34 @@ class ScriptedTest(CrashTest):
         self.check_answer(id, cs.Answer(client.until(id, "chat.done")))
 
 
+    def kill_at_random(self, role):
+        """SIGKILL of a child after a random number of messages: the service lives, each answer is as ever, once."""
+        rng = random.Random(cs.seed())
+        for _ in range(50 if cs.LONG else 3):
+            daemon = self.start().start()
+            client, heard = daemon.client(), []
+            self.load.send_all(client)
+            for _ in range(rng.randrange(1, 3 * len(self.load.ids))):
+                heard.append(client.receive())
+            child = daemon.child(role)
+            child.kill(signal.SIGKILL)
+            self.assertTrue(child.wait_gone())
+            child.close()
+            for message in heard:
+                client.kept.setdefault(message["correlation"], []).append(message)
+            for id in self.load.ids:
+                self.check_answer(id, cs.Answer(client.until(id, "chat.done")))
+            self.assertIsNone(daemon.process.poll())
+            self.check_service(daemon, self.load.ids)
+            daemon.close()
+
+    def test_random_kills_of_the_executor(self):
+        self.kill_at_random("executor")
+
+    def test_random_kills_of_the_tool(self):
+        self.kill_at_random("tool.calculator")
+
+
 class ExecutorTest(CrashTest):
     """The executor dies in the middle of answers."""
 

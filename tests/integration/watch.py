@@ -17,10 +17,17 @@ def rss_bytes(pid):
 
 
 def open_files(pid):
+    """Descriptors of a process, but for the store's own tables: their number follows the data."""
+    count, folder = 0, "/proc/%d/fd" % pid
     try:
-        return len(os.listdir("/proc/%d/fd" % pid))
+        for name in os.listdir(folder):
+            try:
+                count += not os.readlink(os.path.join(folder, name)).endswith(".sst")
+            except OSError:
+                pass  # closed meanwhile
     except OSError:
         return 0
+    return count
 
 
 def processes(daemon):
