@@ -47,6 +47,10 @@ def main():
     dispatch(bench)
     store = measure([os.path.join(bench, "bench_store"), build])
     print("figure: durable acceptance %(per_second).0f a second, %(one_sync_each).0f with a sync each: %(ratio).1f times" % store)
+    trip = measure([os.path.join(bench, "bench_roundtrip"), os.path.join(build, "bin", "parlanced")])
+    for way in ("edge", "service"):
+        print("figure: round trip to the %s: p50 %%(p50_us).0f us, %%(p50_ratio).2f times a bare echo; p99 %%(p99_us).0f us, "
+              "%%(p99_ratio).2f times" % way % trip[way])
     link = measure([os.path.join(bench, "bench_link")])
     print("figure: link round trip %(round_trip_us).0f us, bare ZeroMQ %(bare_round_trip_us).0f us: %(round_trip_ratio).2f times"
           % link)

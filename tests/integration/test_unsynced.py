@@ -11,7 +11,7 @@ import unittest
 import support
 from support import Service
 
-SHIM = os.path.join(os.environ["PL_TEST_BUILD"], "tests", "libshim_sync.so")
+SHIM = os.path.join(support.BUILD, "tests", "libshim_sync.so")
 SEED = int(os.environ.get("PL_TEST_SEED", "11"))
 ROUNDS = 50 if support.LONG else 3
 CLIENTS = 4
