@@ -104,7 +104,7 @@ static void failed(struct pl_actor *a, int rc)
                  verdict == PL__RESTART ? "yes" : "no", (unsigned long long)delay_ms);
     pl__actor_stop(a, verdict == PL__RESTART ? PL__ACTOR_WAITING : PL__ACTOR_DOWN);
     pl__route_down(n, a->route, -rc, verdict != PL__RESTART);
-    if (verdict == PL__RESTART &&
+    if (verdict == PL__RESTART && !PL_PLANTED(restart_forgets_timer) &&
         !pl__timers_add(&n->timers, n->now_ms + delay_ms, n, PL__TIMER_ACTOR, (uintptr_t)a))
         verdict = PL__GIVE_UP;
     if (verdict == PL__GIVE_UP) pl__node_fail(n, PL_E_UNAVAILABLE, a->route->name, "failed too often");
@@ -216,7 +216,7 @@ size_t pl__actor_turn(struct pl_actor *a, size_t max)
     if (rc >= 0 && a->turn == 0) rc = end_turn(a);
     if (rc < 0)
         failed(a, rc);
-    else if (pl__mailbox_count(&a->mailbox) || a->turn)
+    else if ((pl__mailbox_count(&a->mailbox) && !PL_PLANTED(lost_wakeup)) || a->turn)
         pl__actor_schedule(a);
     return done;
 }

@@ -111,6 +111,7 @@ static int flush_one(struct pl__peer *p, const struct pl_msg *m, enum pl__lane l
     struct pl_node *n = p->node;
     const struct pl_world *w = &n->opts.world;
     int rc = m->deadline_ms <= n->now_ms ? -PL_E_DEADLINE_EXCEEDED : encode(n, m, lane);
+    if (rc == -PL_E_NO_MEMORY) return -PL_E_AGAIN; /* a receiver may wait for it for ever */
     if (rc == 0)
         rc = w->link_send ? w->link_send(w->self, p->name, n->scratch.data, n->scratch.len) : -PL_E_GONE;
     if (rc == -PL_E_AGAIN || rc == -PL_E_GONE) return rc;
@@ -189,6 +190,14 @@ void pl__peer_tell(struct pl__peer *p, struct pl_msg *m)
     outbox_push(p, m, PL__LANE_SYSTEM);
 }
 
+void pl__peer_news(struct pl__peer *p, struct pl_msg *m)
+{
+    if (m)
+        pl__peer_tell(p, m);
+    else
+        p->lost = true; /* it would not know who is up: it begins anew */
+}
+
 /* ---- up and down ---- */
 
 static bool lives_on(const struct pl__route *r, const struct pl__peer *p)
@@ -232,7 +241,7 @@ static void tell_all_up(struct pl__peer *p)
     struct pl_node *n = p->node;
     for (uint32_t i = 0; i < n->routes.count; i++) {
         const struct pl__route *r = n->routes.all[i];
-        if (r->up && !lives_on(r, p)) pl__peer_tell(p, pl__route_up_msg(r));
+        if (r->up && !lives_on(r, p)) pl__peer_news(p, pl__route_up_msg(r));
     }
 }
 
@@ -399,6 +408,15 @@ static void accept(struct pl__peer *p, struct pl_msg *m, enum pl__lane lane)
     pl_msg_unref(&m);
 }
 
+/* A message of P was lost for want of memory and nobody can be told: what hangs on it must begin anew. */
+static void cannot_hear(struct pl__peer *p)
+{
+    if (p == p->node->hub)
+        pl__node_fail(p->node, PL_E_NO_MEMORY, p->node->name, "no memory for a message");
+    else
+        p->lost = true;
+}
+
 void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, size_t len)
 {
     struct pl__peer *p = pl__peer_find(n, peer);
@@ -414,6 +432,7 @@ void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, 
     if (rc == 0) rc = pl_msg_decode(b + 1, len - 1, n->now_ms, PL__LINK_DECODE_BYTES, &m, NULL, &err);
     if (rc != 0) {
         count_lost(n);
+        if (rc == -PL_E_NO_MEMORY) cannot_hear(p);
         pl_log_write(n->opts.log, PL_LOG_ERROR, "", "bad frame", "peer=%s field=%s text=%s", peer, err.field,
                      err.text);
         return;

@@ -4,6 +4,7 @@
 #define PL_RUNTIME_MAILBOX_H
 
 #include "runtime/msg.h"
+#include "runtime/plant.h"
 
 enum pl__lane { PL__LANE_SYSTEM, PL__LANE_USER, PL__LANES };
 
@@ -24,7 +25,7 @@ static inline uint32_t pl__mailbox_count(const struct pl__mailbox *b)
 }
 static inline bool pl__mailbox_full(const struct pl__mailbox *b, enum pl__lane lane)
 {
-    return lane == PL__LANE_USER && b->lanes[lane].count >= b->limit;
+    return lane == PL__LANE_USER && b->lanes[lane].count >= b->limit + 8 * PL_PLANTED(mailbox_over_bound);
 }
 static inline void pl__mailbox_grown(struct pl__mailbox *b, struct pl__queue *q)
 {

@@ -191,6 +191,8 @@ void pl__peer_destroy(struct pl__peer *p);
 void pl__peer_send(struct pl__peer *p, struct pl_msg *m, enum pl__lane lane);
 /* A message between the nodes themselves: `to` is empty. Takes M, which may be NULL. */
 void pl__peer_tell(struct pl__peer *p, struct pl_msg *m);
+/* The same for who is up: NULL, for want of memory, ends the link. */
+void pl__peer_news(struct pl__peer *p, struct pl_msg *m);
 int pl__peer_start(struct pl__peer *p, struct pl_err *err);
 void pl__peer_restart(struct pl__peer *p);
 void pl__peers_work(struct pl_node *n); /* lost links, outboxes that may go on */

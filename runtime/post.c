@@ -85,6 +85,18 @@ static bool is_notice(const struct pl_msg *m)
     return strncmp(m->type->name, "sys.", 4) == 0 || strncmp(m->type->name, "node.", 5) == 0;
 }
 
+/* There is no memory to tell SENDER that its message is dead: it fails, since it would wait for ever. */
+static void begin_anew(struct pl_node *n, struct pl_str sender)
+{
+    const struct pl__route *r = pl__route_find(&n->routes, sender);
+    if (r && r->local) {
+        r->local->broken = -PL_E_NO_MEMORY;
+        pl__actor_schedule(r->local);
+    } else if (r && r->peer) {
+        r->peer->lost = true;
+    }
+}
+
 void pl__dead(struct pl_node *n, struct pl_msg *m, int code)
 {
     count_dead(n, code);
@@ -96,7 +108,11 @@ void pl__dead(struct pl_node *n, struct pl_msg *m, int code)
                  PL_STR_FMT(m->env.from), PL_STR_FMT(m->env.to), pl_error_name(code));
     if (m->env.from.len && m->type != &pl_sys_undelivered_type) {
         struct pl_msg *notice = notice_of(m, code);
-        if (notice) pl__post(n, notice, PL__LANE_SYSTEM);
+        if (notice && notice->lacking) pl_msg_unref(&notice);
+        if (notice)
+            pl__post(n, notice, PL__LANE_SYSTEM);
+        else
+            begin_anew(n, m->env.from);
     }
     pl_msg_unref(&m);
 }

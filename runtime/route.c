@@ -154,7 +154,7 @@ static void spread(struct pl_node *n, const struct pl__route *r, struct pl_msg *
         pl__notify(r->watchers[i], news ? pl_msg_copy(news) : NULL);
     for (uint32_t i = 0; news && i < n->peers_count; i++)
         if (n->peers[i] != r->peer && n->peers[i]->life == PL__PEER_UP)
-            pl__peer_tell(n->peers[i], pl_msg_copy(news));
+            pl__peer_news(n->peers[i], pl_msg_copy(news));
     pl_msg_unref(&news);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/sim_inside.h"
+#include "runtime/wrap.h"
 
 /* splitmix64 (public domain, Vigna): passes every value once, so no seed is a bad one. */
 uint64_t pl_sim_random(struct pl_sim *s)
@@ -169,6 +170,7 @@ void pl_sim_destroy(struct pl_sim **sp)
     for (uint32_t i = 0; i < s->streams_count; i++) pl__stream_destroy(s->streams[i]);
     for (uint32_t i = 0; i < s->peers_count; i++) free(s->peers[i]);
     pl__sim_disk_destroy(s->disk);
+    pl__msg_forget_kept(); /* the next run begins as this one did */
     free(s->nodes);
     free(s->streams);
     free(s->peers);

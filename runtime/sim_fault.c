@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/sim_inside.h"
+#include "runtime/wrap.h"
 
 enum { ALLOCATIONS_MAX = 60 }; /* a handler makes a few dozen at most */
 
@@ -81,6 +82,7 @@ void pl__sim_memory_begin(struct pl_sim *s)
     struct pl_sim_memory *m = s->opts.memory;
     if (!m || !draw(s, PL_FAULT_NO_MEMORY)) return;
     s->memory_at = s->happened_count - 1;
+    pl__msg_forget_kept(); /* the messages' own memory may fail as well */
     m->failed = false;
     m->fail_in = 1 + (uint32_t)(pl_sim_random(s) % ALLOCATIONS_MAX);
 }

@@ -324,7 +324,7 @@ int pl__answer_round_done(struct pl_actor *self, struct session *s, const struct
     if (!r) return 0;
     pl__answer_leave_batcher(s, r);
     bool passing = d->code == PL_E_OVERLOADED || d->code == PL_E_UNAVAILABLE || d->code == PL_E_GONE ||
-                   d->code == PL_E_NOT_FOUND;
+                   d->code == PL_E_NOT_FOUND || d->code == PL_E_NO_MEMORY;
     if (d->reason == PL_GEN_DONE_REASON_ERROR && passing && !r->cancelled) {
         pl_timer_start(self, PL_SESSION_RETRY_MS, PL_SESSION_TIMER_RESUBMIT, r->number);
         return 0;

@@ -1,5 +1,6 @@
 /* request.c - a chat.request from its arrival to its promise, who listens to it, and how it ends. */
 #include "actors/session/session.h"
+#include "runtime/plant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,8 +184,11 @@ int pl__request_done(struct pl_actor *self, struct session *s, struct request *r
                      const struct pl_chat_done *done)
 {
     int rc = 0;
-    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next)
+    for (struct subscriber *sub = r->subscribers; sub && !rc; sub = sub->next) {
         rc = send_done(self, sub->asked, done);
+        if (PL_PLANTED(reply_after_cancel) && r->cancelled && r->n_deltas)
+            send_delta(self, sub, 0, r->deltas);
+    }
     pl_counter_add(s->finished_total[done->finish_reason], 1);
     pl__request_free(self, s, r);
     return rc;
@@ -205,6 +209,7 @@ static int replay(struct pl_actor *self, struct session *s, const struct pl_msg 
     int rc = record->has_done ? pl_chat_done_type.decode(&c, &arena, &done, NULL) : -PL_E_CORRUPT;
     if (rc) {
         pl_arena_finish(&arena);
+        if (rc == -PL_E_NO_MEMORY) return rc;
         return pl__session_refuse(self, asked, PL_E_CORRUPT, "id", "the stored answer is damaged");
     }
     struct subscriber to = {.asked = (struct pl_msg *)asked, .from = from};
@@ -326,11 +331,11 @@ static int encode_into(struct pl_msg *m, const struct pl_type *type, const void 
 static void join_line(struct session *s, struct request *r)
 {
     struct dialogue *d = r->dialogue;
-    if (d->last)
-        d->last->next = r;
-    else
-        d->first = r;
-    d->last = r;
+    struct request **at = d->last ? &d->last->next : &d->first;
+    if (PL_PLANTED(turns_reordered) && d->first) at = &d->first->next;
+    r->next = *at;
+    *at = r;
+    if (!r->next) d->last = r;
     r->in_line = true;
     s->unfinished++;
     if (r->account) pl__account_open(r->account, 1);
@@ -382,6 +387,8 @@ int pl__request_promise(struct pl_actor *self, struct session *s, struct request
                                                   .key = pl__session_counter_key(m),
                                                   .has_value = true,
                                                   .value = count};
+    for (struct subscriber *sub = r->subscribers; PL_PLANTED(ack_before_commit) && sub; sub = sub->next)
+        send_accepted(self, s, r, sub->asked);
     return pl__session_store(self, s, &m, &(struct store_op){.done = accepted, .request = r});
 }
 
@@ -501,7 +508,7 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
         pl__request_refused(self, s, r, &err);
         return 0;
     }
-    if (v->rows[0].found) return give_way(self, s, r, v->rows[0].value);
+    if (v->rows[0].found && !PL_PLANTED(dedup_dropped)) return give_way(self, s, r, v->rows[0].value);
     struct pl_rec_session *head = d->head->body;
     /* Of a loaded dialogue memory knows best: a first turn that is being committed may lie on disk already.
      */

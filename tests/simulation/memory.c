@@ -34,6 +34,11 @@ static void *counted(void *p)
     return p;
 }
 
+void *memory_sound(size_t bytes)
+{
+    return counted(__real_malloc(bytes));
+}
+
 void *__wrap_malloc(size_t bytes)
 {
     return fails() ? NULL : counted(__real_malloc(bytes));

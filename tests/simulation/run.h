@@ -7,6 +7,7 @@
 struct run_opts {
     struct profile profile;
     bool log, verbose;
+    bool hasty;      /* ends with the first rule that is broken */
     bool only_these; /* else all faults may happen */
     const uint32_t *only;
     uint32_t only_count;

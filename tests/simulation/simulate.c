@@ -4,6 +4,8 @@
  *   simulate [--seeds N] [--first S] [--plain] [--requests N] [--sessions N] [--peers N] [--jobs N]
  *            [--faults LIST] [--without KIND]... [--each] [--log] [--verbose]
  *
+ *   simulate_planted --bug NAME|all [--seeds N]
+ *
  * Each seed runs twice and must leave the same trace. What is checked: runtime/sim.h (after each event),
  * wire.h (each message and frame of the front door), verdict.h (the disk, after each crash and at the end),
  * clients.h. Every kind of fault must have happened in the run as a whole. A seed that fails is shrunk: the
@@ -17,6 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 #include "tests/simulation/shrink.h"
+#ifdef PL_PLANT
+#include "tests/simulation/planted.h"
+#endif
 
 enum { SHRINK_MAX = 2 };
 
@@ -25,6 +30,7 @@ struct settings {
     bool plain, each, log, verbose, only_these;
     uint32_t *only, only_count;
     bool without[PL_FAULT_COUNT];
+    const char *bug;
 };
 
 /* Sums of all jobs, in memory that they share. */
@@ -199,6 +205,9 @@ static int read_setting(struct settings *s, const char *name, const char *value)
         return 0;
     }
     if (strcmp(name, "--faults") == 0 && value) return read_faults(s, value);
+#ifdef PL_PLANT
+    if (strcmp(name, "--bug") == 0 && value) return s->bug = value, 0;
+#endif
     if (strcmp(name, "--without") == 0 && value) return read_without(s, value);
     return fprintf(stderr, "simulate: unknown option %s\n", name), 2;
 }
@@ -228,6 +237,9 @@ int main(int argc, char **argv)
     struct settings s = {.seeds = 20, .first = 1, .jobs = 1};
     int rc = read_settings(&s, argc, argv);
     if (rc) return rc;
+#ifdef PL_PLANT
+    if (s.bug) return planted(s.bug, s.seeds);
+#endif
     struct totals *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (t == MAP_FAILED) return perror("simulate: mmap"), 1;
     double began_s = now_s();

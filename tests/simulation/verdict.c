@@ -61,10 +61,12 @@ static void see_request(const char *family, struct pl_bin key, struct pl_bin val
 static void check_told(struct clients *c, const struct asked *a, const struct stored *s)
 {
     if (a->told_accepted && !s->there) rules_broken(c->rules, "durable", 0, 1, "%s was accepted", a->id);
-    if (a->told_done && !s->done) rules_broken(c->rules, "durable", 0, 1, "%s was answered", a->id);
-    if (a->told_done && s->done && strcmp(s->turn, a->told_turn) != 0)
-        rules_broken(c->rules, "durable", 0, 1, "%s: turn %s was told, %s is stored", a->id, a->told_turn,
-                     s->turn);
+    bool another = a->told_done && s->there && strcmp(s->turn, a->told_turn) != 0;
+    if (another)
+        rules_broken(c->rules, "one effect", 2, 1, "turns of %s: %s was told, %s is stored", a->id,
+                     a->told_turn, s->turn);
+    else if (a->told_done && !s->done)
+        rules_broken(c->rules, "durable", 0, 1, "%s was answered", a->id);
 }
 
 static void verdict_init(struct verdict *v, struct clients *c)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/gguf.h"
+#include "tests/simulation/memory.h"
 #include "tests/unit/kernels/gguf_bytes.h"
 
 enum { CTX = 2048, CHUNK = 256 };
@@ -56,6 +57,7 @@ struct profile profile_of(uint64_t seed, uint32_t requests, uint32_t sessions, u
                         .pages = 96,
                         .queue = 16,
                         .cached_sessions = 6,
+                        .store_mail = 8192,
                         .budget_one_in = 10};
     p.plain = plain;
     memcpy(p.probability, usual, sizeof usual);
@@ -86,8 +88,7 @@ static struct pl_template *qwen;
 int world_prepare(void)
 {
     const char *root = getenv("PL_TEST_SOURCE");
-    json_set_alloc_funcs(malloc,
-                         free); /* these of the simulation: what it gives is freed by the nodes' code */
+    json_set_alloc_funcs(memory_sound, free);
     char path[1024];
     struct pl_err err = {0};
     snprintf(path, sizeof path, "%s/tests/fixtures/templates.json", root ? root : ".");
@@ -120,6 +121,8 @@ void world_init(struct world *w, const struct profile *p)
     static const char *const names[] = {"calculator", NULL};
     const char *build = getenv("PL_TEST_BUILD");
     memset(w, 0, sizeof *w);
+    w->store = pl_sim_store_class;
+    w->store.mailbox_limit = p->store_mail;
     w->text = (struct pl_model_text){vocab, qwen, "hash", "sim"};
     snprintf(w->tool_path, sizeof w->tool_path, "%s/tools/calculator.so", build ? build : "build/release");
     w->frontdoor =
@@ -148,7 +151,7 @@ static int build_service(struct pl_sim *s, struct pl_node_opts *o, struct pl_nod
     struct world *w = arg;
     struct pl_err err = {0};
     int rc = pl_node_create(o, out, &err);
-    if (!rc) rc = pl_node_add(*out, &pl_sim_store_class, "store", pl_sim_disk(s), &err);
+    if (!rc) rc = pl_node_add(*out, &w->store, "store", pl_sim_disk(s), &err);
     if (!rc) rc = pl_node_place(*out, "executor", "executor", &err);
     if (!rc) rc = pl_node_child(*out, "executor", &policy, &err);
     if (!rc) rc = pl_node_place(*out, "tool.calculator", "tool.calculator", &err);

@@ -13,6 +13,7 @@ struct profile {
     uint64_t seed;
     uint32_t requests, sessions, peers;
     uint32_t slots, pages, queue, cached_sessions;
+    uint32_t store_mail;    /* bound of the store's mailbox */
     uint32_t budget_one_in; /* requests with a budget; 0: none */
     double probability[PL_FAULT_COUNT];
     bool plain;
@@ -24,6 +25,7 @@ struct world {
     struct pl_model_text text;
     char tool_path[1024];
     uint64_t incarnations, wrong_pages;
+    struct pl_actor_class store;
     struct pl_frontdoor_opts frontdoor;
     struct pl_session_opts session;
     struct pl_batcher_opts batcher;
