@@ -25,6 +25,7 @@ from proxy import Proxy  # noqa: E402
 SOAK_S = float(os.environ.get("PL_TEST_SOAK_S") or (3600 if cs.LONG else 3))
 WARM_SHARE = 0.25  # of the time: caches and the store's own buffers fill
 JUDGED_S = 60  # a shorter run says nothing of a slope
+FILLED_S = 400  # until then the cache of sessions and the store's buffers fill: memory is only shown
 WORKERS = 6
 MAY_GROW_BYTES, MAY_GROW_FILES = 24 * watch.MIB, 8  # by the fitted slope, from the end of the warm-up to the end
 TURNS = 5  # of a session, which is deleted then
@@ -127,7 +128,8 @@ class SoakTest(cs.DaemonTest):
             figure("%s in %d s: memory by its slope, MiB" % (role, window), "%+.2f of %.0f" % (
                 grew / watch.MIB, rows[-1][1] / watch.MIB))
             figure("%s in %d s: files by its slope" % (role, window), "%+.2f of %d" % (opened, rows[-1][2]))
-            self.assertLess(grew, MAY_GROW_BYTES, role)
+            if SOAK_S >= FILLED_S:
+                self.assertLess(grew, MAY_GROW_BYTES, role)
             self.assertLess(opened, MAY_GROW_FILES, role)
 
     def test_memory_and_files_stay_flat(self):
