@@ -142,7 +142,8 @@ def envelope_cases(record):
             continue
         for path, what, bad, limit in over(field):
             yield ("%s: envelope %s %s" % (record["name"], path, what), path, dict(message_of(record), **{field["name"]: bad}),
-                   None if limit is None else dict(message_of(record), **{field["name"]: limit}))
+                   None if limit is None or field["name"] == "trace" else  # which must be a traceparent as well
+                   dict(message_of(record), **{field["name"]: limit}))
 
 
 def nested(head, depth):
