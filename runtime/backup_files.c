@@ -176,7 +176,8 @@ int pl__dir_sync(const char *dir, struct pl_err *err)
 static int remove_below(const char *path, int depth, struct pl_err *err)
 {
     char child[PL_BACKUP_PATH];
-    DIR *dir = opendir(path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     int rc = 0;
     if (!dir) return errno == ENOENT ? 0 : io("read the directory", path, err);
     for (struct dirent *e = readdir(dir); e && !rc; e = readdir(dir)) {
@@ -192,5 +193,5 @@ static int remove_below(const char *path, int depth, struct pl_err *err)
 
 int pl__dir_remove(const char *dir, struct pl_err *err)
 {
-    return remove_below(dir, 2, err);
+    return unlink(dir) == 0 ? 0 : remove_below(dir, 2, err); /* a link goes, not what it leads to */
 }

@@ -2,7 +2,8 @@
  *
  *   known --start--> running --exit told--> known          kill: SIGKILL; the exit is told like any other
  *
- * 1. A child inherits stderr and nothing else: every descriptor of ours is closed on exec.
+ * 1. A child inherits stderr and nothing else: every descriptor of ours is closed on exec. It gets our
+ * environment without what is withheld: what is taken out later can still be read in its memory.
  * 2. A child dies with us, whatever kills us: the kernel sends it SIGKILL when the thread that started it
  * ends, so children are started by the loop's thread only. It asks for that in pl_child_begin, and looks
  * there whether it came too late.
@@ -30,7 +31,7 @@ struct pl__child {
     char node[PL__NODE_NAME_MAX + 1];
     char **argv; /* with room for what start appends */
     int argc;
-    char *endpoint;
+    char *endpoint, *withhold;
     uint64_t memory_bytes; /* 0: no limit */
     struct process *running;
 };
@@ -55,6 +56,7 @@ static void forget(struct pl__child *c)
     for (int i = 0; c->argv && i < c->argc; i++) free(c->argv[i]);
     free(c->argv);
     free(c->endpoint);
+    free(c->withhold);
     free(c);
 }
 
@@ -64,6 +66,7 @@ static bool copy_opts(struct pl__child *c, const struct pl_child_opts *o)
     while (o->argv[n]) n++;
     bool ok = (c->argv = calloc((size_t)n + 9, sizeof *c->argv)) && (c->endpoint = strdup(o->endpoint));
     for (; ok && c->argc < n; c->argc++) ok = (c->argv[c->argc] = strdup(o->argv[c->argc])) != NULL;
+    if (ok && o->withhold) ok = (c->withhold = strdup(o->withhold)) != NULL;
     c->memory_bytes = o->memory_bytes;
     return ok;
 }
@@ -101,6 +104,17 @@ static void on_exit_status(uv_process_t *h, int64_t status, int signal_number)
     pl__loop_child_exited(c->loop, c->node, incarnation, told);
 }
 
+/* Our environment without NAME (NULL: all of it): a list to free, whose texts are borrowed. */
+static char **environment_without(const char *name)
+{
+    size_t n = 0, kept = 0, len = name ? strlen(name) : 0;
+    while (environ[n]) n++;
+    char **list = calloc(n + 1, sizeof *list);
+    for (size_t i = 0; list && i < n; i++)
+        if (!name || strncmp(environ[i], name, len) != 0 || environ[i][len] != '=') list[kept++] = environ[i];
+    return list;
+}
+
 static int spawn(struct pl__child *c, struct process *p)
 {
     char incarnation[24], parent[24], memory[24];
@@ -113,10 +127,15 @@ static int spawn(struct pl__child *c, struct process *p)
                           parent,   "--memory",  memory,          NULL};
     if (c->memory_bytes == 0) more[6] = NULL;
     memcpy(c->argv + c->argc, more, sizeof more);
-    uv_process_options_t o = {
-        .file = c->argv[0], .args = c->argv, .exit_cb = on_exit_status, .stdio = io, .stdio_count = 3};
+    uv_process_options_t o = {.file = c->argv[0],
+                              .args = c->argv,
+                              .env = environment_without(c->withhold),
+                              .exit_cb = on_exit_status,
+                              .stdio = io,
+                              .stdio_count = 3};
     close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    int rc = uv_spawn(&c->loop->uv, &p->handle, &o);
+    int rc = o.env ? uv_spawn(&c->loop->uv, &p->handle, &o) : UV_ENOMEM;
+    free(o.env);
     memset(c->argv + c->argc, 0, sizeof more);
     return rc;
 }

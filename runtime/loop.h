@@ -57,6 +57,8 @@ struct pl_child_opts {
     const char *endpoint;    /* of the hub, copied */
     uint64_t memory_bytes; /* most that it may hold resident; 0: no limit. Looked at each 50 ms: more, and it
                             * is killed, and started again as its policy says */
+    const char
+        *withhold; /* a name of the environment that the child is started without; NULL: none; copied */
 };
 /* How to start the child process that hosts NODE. The child gets --link ENDPOINT, --incarnation N, --parent
  * PID and, with a limit, --memory BYTES appended. It dies with this process, kill -9 too (PR_SET_PDEATHSIG,

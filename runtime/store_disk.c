@@ -213,6 +213,16 @@ size_t pl__disk_batch_bytes(struct pl__disk *d)
     return n;
 }
 
+static void add_keys_used(struct pl__disk *d)
+{
+    uint8_t row[8];
+    uint64_t n = pl_vault_count(d->vault);
+    if (n == d->keys_used) return;
+    for (int i = 0; i < 8; i++) row[i] = (uint8_t)(n >> (56 - 8 * i));
+    rocksdb_writebatch_put_cf(d->batch, d->families[0].handle, PL__KEYS_USED, strlen(PL__KEYS_USED),
+                              (const char *)row, sizeof row);
+}
+
 /* The batch's own number goes in last, as a row of its own. */
 static void add_mark(struct pl__disk *d, struct pl__mark *next)
 {
@@ -233,9 +243,11 @@ int pl__disk_commit(struct pl__disk *d, struct pl_err *err)
     int rc = check_room(d, err);
     if (!rc) rc = pl_vault_sync(d->vault, err); /* first: no row without the key that opens it */
     if (!rc && rocksdb_writebatch_count(d->batch) > 0) {
+        add_keys_used(d);
         add_mark(d, &next);
         rocksdb_write(d->db, d->writing, d->batch, &text);
         if (!text) d->mark = next;
+        if (!text) d->keys_used = pl_vault_count(d->vault);
         if (!text && d->mark_fd >= 0) pl__mark_write(d->mark_fd, &d->mark);
     }
     rocksdb_writebatch_clear(d->batch);

@@ -32,6 +32,7 @@ struct pl__disk {
     struct pl__family families[PL__FAMILIES_MAX];
     uint32_t families_count; /* [0]: default, with the mark and the vault's id */
     struct pl_vault *vault;
+    uint64_t keys_used; /* as the store's row says: slots of the vault at the newest commit that took one */
     struct stat vault_seen; /* of a follower: the file that it read */
     struct pl__values values;
     uint8_t *sealed; /* one value on its way to the batch */
@@ -51,6 +52,9 @@ struct pl__disk {
 
 /* Takes the text that RocksDB allocated; returns the negative code. */
 int pl__disk_fail(char *text, int code, const char *doing, struct pl_err *err);
+
+/* Row of family default: number of the vault's slots, 8 bytes, big-endian. A vault that has less lost keys. */
+#define PL__KEYS_USED "vault_keys"
 
 /* store_open.c */
 /* The vault and the database; and each alone. */

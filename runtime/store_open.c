@@ -246,6 +246,25 @@ static bool has_rows(struct pl__disk *d)
     return any;
 }
 
+/* A vault that was cut off, or an older one, would give the numbers of lost keys to others. */
+static int check_keys_used(struct pl__disk *d, struct pl_err *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    char *row = rocksdb_get_cf(d->db, d->reading, d->families[0].handle, PL__KEYS_USED, strlen(PL__KEYS_USED),
+                               &len, &text);
+    uint64_t have = pl_vault_count(d->vault);
+    d->keys_used = 0;
+    for (size_t i = 0; row && len == 8 && i < len; i++) d->keys_used = d->keys_used << 8 | (uint8_t)row[i];
+    rocksdb_free(row);
+    if (text) return damaged(d, text, err);
+    if (d->keys_used <= have) return 0;
+    return pl_fail(err, PL_E_CORRUPT, "vault",
+                   "the vault has %llu keys and the values of %s use %llu: put back its newest copy (`vault` "
+                   "beside the backups)",
+                   (unsigned long long)have, d->opts->path, (unsigned long long)d->keys_used);
+}
+
 /* The store's first row names its vault: values of one vault are never read with another. */
 static int check_vault(struct pl__disk *d, struct pl_err *err)
 {
@@ -257,7 +276,7 @@ static int check_vault(struct pl__disk *d, struct pl_err *err)
     bool same = row && len == VAULT_ID_BYTES && memcmp(row, id, len) == 0, found = row != NULL;
     rocksdb_free(row);
     if (text) return damaged(d, text, err);
-    if (same) return 0;
+    if (same) return check_keys_used(d, err);
     if (found)
         return pl_fail(err, PL_E_CONFLICT, "vault",
                        "the values of %s are sealed with another vault: put back its own", d->opts->path);
@@ -314,7 +333,7 @@ static int open_vault(struct pl__disk *d, struct pl_err *err)
     PL_MUST(d->opts->master);
     vault_path(d, path);
     snprintf(current, sizeof current, "%.4000s/CURRENT", d->opts->path);
-    enum pl_vault_mode mode = d->opts->secondary             ? PL_VAULT_READ_ONLY
+    enum pl_vault_mode mode = d->opts->secondary           ? PL_VAULT_READ_ONLY
                               : access(current, F_OK) == 0 ? PL_VAULT_EXISTING
                                                            : PL_VAULT_CREATE;
     if (stat(path, &d->vault_seen)) d->vault_seen = (struct stat){0};
@@ -334,8 +353,9 @@ int pl__disk_follow_vault(struct pl__disk *d, struct pl_err *err)
     char path[PATH_MAX];
     struct stat st;
     vault_path(d, path);
-    bool same = stat(path, &st) == 0 && st.st_ino == d->vault_seen.st_ino && st.st_size == d->vault_seen.st_size &&
-                st.st_mtim.tv_sec == d->vault_seen.st_mtim.tv_sec && st.st_mtim.tv_nsec == d->vault_seen.st_mtim.tv_nsec;
+    bool same = stat(path, &st) == 0 && st.st_ino == d->vault_seen.st_ino &&
+                st.st_size == d->vault_seen.st_size && st.st_mtim.tv_sec == d->vault_seen.st_mtim.tv_sec &&
+                st.st_mtim.tv_nsec == d->vault_seen.st_mtim.tv_nsec;
     if (same) return 0;
     struct pl__values values = d->values;
     struct pl_vault *vault = d->vault;

@@ -241,7 +241,9 @@ static int create(struct pl_vault *v, struct pl_err *err)
     return rc ? rc : replace_file(v, err);
 }
 
-static int load(struct pl_vault *v, bool writable, struct pl_err *err)
+/* A torn tail stays where it is, for the next slot to be written over it: only the store can tell whether
+ * its keys were used. */
+static int load(struct pl_vault *v, struct pl_err *err)
 {
     struct pl__vault_slot *slots = NULL;
     uint64_t n = 0, bytes = 0;
@@ -254,8 +256,6 @@ static int load(struct pl_vault *v, bool writable, struct pl_err *err)
     v->entries = entries;
     v->n = v->synced = n;
     v->capacity = n + 1;
-    if (writable && truncate(v->path, (off_t)bytes))
-        return pl_fail(err, PL_E_IO, "vault", "cannot write %s: %s", v->path, strerror(errno));
     return 0;
 }
 
@@ -287,7 +287,7 @@ int pl_vault_open(const char *path, const uint8_t *master, enum pl_vault_mode mo
     if (!rc && mode == PL_VAULT_CREATE && access(path, F_OK) && errno == ENOENT)
         rc = create(v, err);
     else if (!rc)
-        rc = load(v, writable, err);
+        rc = load(v, err);
     if (!rc) rc = unlock(v, err);
     if (!rc && writable) rc = open_file(v, err);
     if (rc) pl_vault_close(&v);
@@ -318,6 +318,11 @@ const uint8_t *pl_vault_row_key(const struct pl_vault *v)
 const uint8_t *pl_vault_id(const struct pl_vault *v)
 {
     return v->entries[0].slot.name;
+}
+
+uint64_t pl_vault_count(const struct pl_vault *v)
+{
+    return v->n;
 }
 
 int pl_vault_sync(struct pl_vault *v, struct pl_err *err)

@@ -31,6 +31,8 @@ void pl_vault_close(struct pl_vault **v);
 const uint8_t *pl_vault_row_key(const struct pl_vault *v);
 /* 16 bytes that tell this vault from others. Lent. */
 const uint8_t *pl_vault_id(const struct pl_vault *v);
+/* Slots that were ever given, forgotten ones included: it never gets less. */
+uint64_t pl_vault_count(const struct pl_vault *v);
 
 /* Number of USER's data key; with MAKE a missing one is made (and is not on disk before pl_vault_sync). USER
  * empty: the system's. -PL_E_NOT_FOUND. */

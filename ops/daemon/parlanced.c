@@ -87,7 +87,8 @@ static int place_child(struct daemon *d, const char *role, const char *endpoint,
     argv[n++] = "--role";
     argv[n++] = role;
     if (edge) n = edge_argv(&d->service, argv, n);
-    struct pl_child_opts o = {.argv = argv, .endpoint = endpoint};
+    struct pl_child_opts o = {
+        .argv = argv, .endpoint = endpoint, .withhold = pl_service_needs_key(role) ? NULL : PL_MASTER_ENV};
     if (edge) o.memory_bytes = pl_config_u64(d->config, "edge-memory") << 20;
     int rc = pl_loop_child(d->loop, role, &o, err);
     free(argv);

@@ -276,7 +276,7 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
     return rc;
 }
 
-static bool needs_key(const char *node)
+bool pl_service_needs_key(const char *node)
 {
     static const char *const nodes[] = {"service", "standby", "store", "session", "feedback"};
     for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
@@ -302,7 +302,7 @@ int pl_service_unlock(struct pl_service *s, const char *node, bool first, struct
                                           .command = pl_config_str(s->config, "master-key-command"),
                                           .data = s->data};
     keep_out_of_cores();
-    if (!needs_key(node)) return unsetenv(PL_MASTER_ENV);
+    if (!pl_service_needs_key(node)) return unsetenv(PL_MASTER_ENV);
     snprintf(current, sizeof current, "%s/CURRENT", s->store_path);
     bool fresh = first && access(current, F_OK) != 0 && access(s->vault_path, F_OK) != 0;
     int rc = pl_master_find(&s->master, &from, fresh, err);

@@ -50,6 +50,8 @@ int pl_service_init(struct pl_service *s, const struct pl_config *c, const char 
                     struct pl_err *err);
 void pl_service_finish(struct pl_service *s);
 
+/* Whether NODE seals or names what is stored; the others are started without the master key. */
+bool pl_service_needs_key(const char *node);
 /* Finds the master key and opens the vault for a moment: a wrong key ends the start with its sentence, and
  * the key of the rows' names is known to the actors. FIRST: in the service, which holds DATA's lock and makes
  * what is missing. NODE needs no key (executor, tools): nothing is read, and the key leaves its environment.

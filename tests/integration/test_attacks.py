@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import unittest
+from unittest import mock
 
 import support
 
@@ -25,6 +26,12 @@ def children(service):
     return found
 
 
+def can_read(pid, needle):
+    """Whether the environment that the process was started with, as the kernel keeps it, holds the bytes."""
+    with open("/proc/%d/environ" % pid, "rb") as f:
+        return needle in f.read()
+
+
 class Attacks(unittest.TestCase):
     def test_a_child_comes_back_after_the_hubs_directory_was_removed(self):
         service = support.Service(self)
@@ -33,6 +40,32 @@ class Attacks(unittest.TestCase):
         with service.client() as client:
             self.assertTrue(client.chat("Hello", max_tokens=4, timeout=support.PATIENCE_S).turn)
         self.assertIsNone(service.process.poll())
+
+    @unittest.skipIf(os.geteuid() != 0, "the memory of a process that keeps its own is open to root alone")
+    def test_the_master_key_of_the_environment_reaches_no_executor_tool_or_edge(self):
+        os.environ["PARLANCE_MASTER_KEY"] = secret = os.urandom(32).hex()
+        self.addCleanup(os.environ.pop, "PARLANCE_MASTER_KEY")
+        with mock.patch.object(support, "environment", lambda: dict(os.environ)):
+            service = support.Service(self)
+        pids = children(service)
+        self.assertLessEqual({"executor", "tool.calculator", "edge"}, set(pids))
+        for role, pid in pids.items():
+            self.assertFalse(can_read(pid, secret.encode()), role)
+        self.assertTrue(can_read(service.process.pid, secret.encode()), "what is looked for can be found")
+
+    def test_a_link_in_the_place_of_a_leftover_of_backups_is_not_followed(self):
+        service = support.Service(self, tools="none")
+        precious, backups = os.path.join(service.dir, "precious"), os.path.join(service.dir, "shared")
+        os.mkdir(precious)
+        os.mkdir(backups)
+        with open(os.path.join(precious, "file"), "w", encoding="ascii") as f:
+            f.write("not ours")
+        os.symlink(precious, os.path.join(backups, ".evil.partial"))
+        with open(os.path.join(backups, ".plain.tmp"), "w", encoding="ascii") as f:
+            f.write("no directory")
+        service.admin("backup", "create", "--name", "one", "--dir", backups)
+        self.assertEqual(os.listdir(precious), ["file"])
+        self.assertEqual(sorted(os.listdir(backups)), [".lock", "one", "vault"])
 
     def test_closed_standard_streams_get_no_file_of_ours(self):
         service = support.Service(self)

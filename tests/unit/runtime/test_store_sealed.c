@@ -247,6 +247,28 @@ START_TEST(another_master_key_or_vault_is_refused)
 }
 END_TEST
 
+START_TEST(a_vault_that_lost_keys_is_refused_and_left_as_it_is)
+{
+    char vault[4200];
+    ck_assert_int_eq(open_store(), 0);
+    put_owned(1, "a", "v", "ann", NULL);
+    kick();
+    close_store();
+    snprintf(vault, sizeof vault, "%s.vault", path);
+    off_t whole = size_of(vault);
+    flip_in(vault, whole - 40); /* alone, a last slot that was damaged looks like one that was cut off */
+    ck_assert_int_eq(open_store(), -PL_E_CORRUPT);
+    close_store();
+    ck_assert_int_eq(size_of(vault), whole);
+    flip_in(vault, whole - 40);
+    ck_assert_int_eq(open_store(), 0);
+    close_store();
+    ck_assert_int_eq(truncate(vault, whole - 128), 0);
+    ck_assert_int_eq(open_store(), -PL_E_CORRUPT);
+    close_store();
+}
+END_TEST
+
 START_TEST(acknowledged_commits_that_are_missing_are_told_from_a_torn_tail)
 {
     char log[4400];
@@ -340,6 +362,7 @@ static Suite *suite(void)
     PL_TEST(tc, a_backup_of_before_opens_nothing_of_the_forgotten);
     PL_TEST(tc, a_value_that_was_moved_or_changed_is_corrupt_and_named);
     PL_TEST(tc, another_master_key_or_vault_is_refused);
+    PL_TEST(tc, a_vault_that_lost_keys_is_refused_and_left_as_it_is);
     PL_TEST(tc, acknowledged_commits_that_are_missing_are_told_from_a_torn_tail);
     PL_TEST(tc, a_flipped_byte_in_a_table_is_refused_at_the_start);
     PL_TEST(tc, keys_are_rotated_while_the_store_runs);

@@ -225,7 +225,7 @@ START_TEST(a_copy_that_was_away_forgets_when_it_is_back)
 }
 END_TEST
 
-START_TEST(a_torn_tail_is_cut_and_a_flip_is_refused)
+START_TEST(a_torn_tail_is_written_over_and_a_flip_is_refused)
 {
     struct pl_vault *v = open_with(master, PL_VAULT_CREATE);
     uint64_t ann = owner(v, "t", "ann");
@@ -236,8 +236,14 @@ START_TEST(a_torn_tail_is_cut_and_a_flip_is_refused)
     ck_assert_int_eq(write(fd, path, 70), 70);
     close(fd);
     v = open_with(master, PL_VAULT_EXISTING);
-    ck_assert_int_eq(size_of(path), whole);
     ck_assert_uint_eq(owner(v, "t", "ann"), ann);
+    uint64_t bob = owner(v, "t", "bob");
+    ck_assert_int_eq(pl_vault_sync(v, &err), 0);
+    pl_vault_close(&v);
+    ck_assert_int_eq(size_of(path), whole + SLOT);
+    v = open_with(master, PL_VAULT_EXISTING);
+    ck_assert_uint_eq(owner(v, "t", "bob"), bob);
+    ck_assert_uint_eq(pl_vault_count(v), bob + 1);
     pl_vault_close(&v);
     flip(SLOT + 90);
     ck_assert_int_eq(pl_vault_open(path, master, PL_VAULT_EXISTING, &v, &err), -PL_E_CORRUPT);
@@ -311,7 +317,7 @@ static Suite *suite(void)
     PL_TEST(tc, another_master_key_is_refused);
     PL_TEST(tc, a_forgotten_key_is_nowhere_and_its_number_says_so);
     PL_TEST(tc, a_copy_that_was_away_forgets_when_it_is_back);
-    PL_TEST(tc, a_torn_tail_is_cut_and_a_flip_is_refused);
+    PL_TEST(tc, a_torn_tail_is_written_over_and_a_flip_is_refused);
     PL_TEST(tc, rotation_keeps_every_key_and_shuts_out_the_old_master);
     PL_TEST(tc, a_thousand_owners_are_found_again);
     suite_add_tcase(s, tc);
