@@ -212,6 +212,38 @@ def links(schemas):
     yield "nowhere", framed([hello, frame(1, "ping", {}, "nobody"), frame(0, "ping", {}, "session", budget_ms=1)])
 
 
+def tensors(values, hole=0):
+    """A safetensors file of NAME: (shape, floats)."""
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, (shape, floats) in values.items():
+        raw = struct.pack("<%df" % len(floats), *floats)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data) + hole, len(data) + hole + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + b"\0" * hole + data
+
+
+def training():
+    pair = "base_model.model.model.layers.0.self_attn.%s.lora_%s.weight"
+    values = {pair % ("q_proj", "A"): ([2, 4], [0.5] * 8), pair % ("q_proj", "B"): ([4, 2], [-0.25] * 8)}
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"], "bias": "none"}
+    text = json.dumps(config).encode() + b"\0"
+    yield "tensors", b"s" + tensors(values)
+    yield "hole", b"s" + tensors(values, 4)
+    yield "adapter", b"p" + text + tensors(values)
+    yield "stranger", b"p" + text + tensors({**values, "model.norm.weight": ([1], [1.0])})
+    yield "infinite", b"p" + text + tensors({**values, pair % ("q_proj", "B"): ([4, 2], [float("inf")] * 8)})
+    yield "dora", b"p" + json.dumps({**config, "use_dora": True}).encode() + b"\0" + tensors(values)
+    yield "pattern", b"p" + json.dumps({**config, "alpha_pattern": {"q_proj": 8}}).encode() + b"\0" + tensors(values)
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "hello", "weight": 0}, {"role": "user", "content": "again"},
+            {"role": "assistant", "content": "hello again"}]
+    yield "dialogues", b"d" + b"\n".join(json.dumps(v).encode() for v in (
+        {"messages": talk}, {"prompt": "a", "completion": "b", "weight": 0.5})) + b"\n"
+    yield "silent", b'd{"messages":[{"role":"user","content":"a"}]}\n'
+
+
 def write(target, inputs):
     folder = os.path.join(HERE, "corpus", target)
     shutil.rmtree(folder, ignore_errors=True)
@@ -234,6 +266,7 @@ def main():
     write("http", HTTP.items())
     write("template", TEMPLATES.items())
     write("files", files())
+    write("train", training())
 
 
 if __name__ == "__main__":
