@@ -75,7 +75,7 @@ struct pl_gen *pl__gen_create(const struct pl_gen_submit *s, uint32_t ctx_size)
     g->ids = (uint32_t *)(g + 1);
     g->n_ids = g->n_prompt = s->ids_count;
     g->n_most = most;
-    g->table = (struct pl_page_table){.pages = g->ids + most, .room = n_pages};
+    g->table = (struct pl_page_table){.pages = g->ids + most, .room = n_pages, .owner = s->owner};
     memcpy(g->ids, s->ids, s->ids_count * sizeof *g->ids);
     return g;
 }

@@ -37,6 +37,16 @@ struct pl_str pl_key_hide(const uint8_t *row_key, struct pl_msg *m, struct pl_st
     return (struct pl_str){out, out ? PL_HMAC_BYTES : 0};
 }
 
+uint64_t pl_key_owner(const uint8_t *row_key, struct pl_str tenant)
+{
+    static const uint8_t none[PL_HMAC_BYTES];
+    uint8_t mac[PL_HMAC_BYTES];
+    uint64_t owner;
+    pl_hmac(row_key ? row_key : none, (struct pl_str[]){tenant}, 1, mac);
+    memcpy(&owner, mac, sizeof owner);
+    return owner;
+}
+
 uint64_t pl_key_number(struct pl_bin key, int bytes)
 {
     uint64_t n = 0;

@@ -34,6 +34,8 @@ extern const char *const pl_families[];
  * HMAC-SHA256 under ROW_KEY (32 bytes), in M's arena. Keys are not sealed, so they hold no name. ROW_KEY
  * NULL: NAME itself (the simulator and tests, whose disk is memory). {NULL,0} when out of memory. */
 struct pl_str pl_key_hide(const uint8_t *row_key, struct pl_msg *m, struct pl_str tenant, struct pl_str name);
+/* The number that keeps TENANT's cached pages apart from those of others; ROW_KEY NULL as above. */
+uint64_t pl_key_owner(const uint8_t *row_key, struct pl_str tenant);
 /* Joins PARTS with a zero byte between them into M's arena; with NUMBER_BYTES 4 or 8 the number follows after
  * another zero byte (or alone when there are no parts), big-endian. {NULL,0} when out of memory. */
 struct pl_bin pl_key_join(struct pl_msg *m, const struct pl_str *parts, size_t n_parts, uint64_t number,

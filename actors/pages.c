@@ -21,7 +21,9 @@
  * them last), so the oldest idle page has no children and may be evicted alone.
  * 5. The parent of a filed page is filed and full.
  * 6. A partial filed page is idle and has no children. No page's ids are the beginning of a sibling's.
- * 7. A table's first `filed` pages are a path from the root of the tree; the others are private. */
+ * 7. A table's first `filed` pages are a path from the root of the tree; the others are private.
+ * 8. Pages of different owners are in no common path, and none is found for another: how much of a prompt was
+ * cached would tell one tenant what another one said. */
 #include "actors/pages.h"
 
 #include <stdlib.h>
@@ -39,6 +41,7 @@ struct page {
     uint32_t older, newer; /* idle list; newer also links the free list */
     uint32_t chain;        /* next in the hash bucket; full pages only */
     uint64_t hash;         /* of the whole prefix; full pages only */
+    uint64_t owner;        /* of filed pages */
 };
 
 struct pl_pages {
@@ -57,9 +60,14 @@ static uint64_t extend(uint64_t hash, uint32_t value)
     return hash ^ (hash >> 29);
 }
 
-static uint64_t hash_page(const struct pl_pages *p, uint32_t parent, const uint32_t *ids)
+static uint64_t hash_root(const struct pl_pages *p, uint64_t owner)
 {
-    uint64_t h = parent == NONE ? p->root_hash : p->pages[parent].hash;
+    return extend(extend(p->root_hash, (uint32_t)owner), (uint32_t)(owner >> 32));
+}
+
+static uint64_t hash_page(const struct pl_pages *p, uint64_t owner, uint32_t parent, const uint32_t *ids)
+{
+    uint64_t h = parent == NONE ? hash_root(p, owner) : p->pages[parent].hash;
     for (int i = 0; i < PL_PAGE_TOKENS; i++) h = extend(h, ids[i]);
     return h;
 }
@@ -134,19 +142,21 @@ static uint32_t *children(struct pl_pages *p, uint32_t parent)
     return parent == NONE ? &p->child : &p->pages[parent].child;
 }
 
-static void tree_add(struct pl_pages *p, uint32_t n, uint32_t parent, const uint32_t *ids, uint32_t count)
+static void tree_add(struct pl_pages *p, uint32_t n, uint64_t owner, uint32_t parent, const uint32_t *ids,
+                     uint32_t count)
 {
     struct page *g = &p->pages[n];
     uint32_t *first = children(p, parent);
     memcpy(g->ids, ids, count * sizeof *ids);
     g->count = count;
+    g->owner = owner;
     g->parent = parent;
     g->child = g->left = NONE;
     g->right = *first;
     if (*first != NONE) p->pages[*first].left = n;
     *first = n;
     if (count < PL_PAGE_TOKENS) return;
-    g->hash = hash_page(p, parent, ids);
+    g->hash = hash_page(p, owner, parent, ids);
     g->chain = p->buckets[g->hash & p->mask];
     p->buckets[g->hash & p->mask] = n;
 }
@@ -168,27 +178,27 @@ static void tree_remove(struct pl_pages *p, uint32_t n)
     g->count = 0;
 }
 
-static uint32_t find_full(const struct pl_pages *p, uint32_t parent, const uint32_t *ids)
+static uint32_t find_full(const struct pl_pages *p, uint64_t owner, uint32_t parent, const uint32_t *ids)
 {
-    uint64_t hash = hash_page(p, parent, ids);
+    uint64_t hash = hash_page(p, owner, parent, ids);
     uint32_t n = p->buckets[hash & p->mask];
     for (; n != NONE; n = p->pages[n].chain) {
         const struct page *g = &p->pages[n];
-        if (g->parent == parent && memcmp(g->ids, ids, sizeof g->ids) == 0) break;
+        if (g->owner == owner && g->parent == parent && memcmp(g->ids, ids, sizeof g->ids) == 0) break;
     }
     return n;
 }
 
-/* The child of PARENT that begins with the most of the N IDS. */
-static uint32_t find_longest(const struct pl_pages *p, uint32_t parent, const uint32_t *ids, uint32_t n,
-                             uint32_t *length)
+/* The child of PARENT, of this owner, that begins with the most of the N IDS. */
+static uint32_t find_longest(const struct pl_pages *p, uint64_t owner, uint32_t parent, const uint32_t *ids,
+                             uint32_t n, uint32_t *length)
 {
     uint32_t best = NONE;
     *length = 0;
     for (uint32_t i = parent == NONE ? p->child : p->pages[parent].child; i != NONE; i = p->pages[i].right) {
         const struct page *g = &p->pages[i];
         uint32_t most = g->count < n ? g->count : n, k = 0;
-        while (k < most && g->ids[k] == ids[k]) k++;
+        while (g->owner == owner && k < most && g->ids[k] == ids[k]) k++;
         if (k > *length) {
             *length = k;
             best = i;
@@ -269,7 +279,7 @@ static uint32_t last_filed(const struct pl_page_table *t)
 static void share(struct pl_pages *p, struct pl_page_table *t, const uint32_t *ids, uint32_t n)
 {
     for (uint32_t at = 0; n - at >= PL_PAGE_TOKENS; at += PL_PAGE_TOKENS) {
-        uint32_t page = find_full(p, last_filed(t), ids + at);
+        uint32_t page = find_full(p, t->owner, last_filed(t), ids + at);
         if (page == NONE) return;
         ref(p, page);
         append(t, page);
@@ -310,7 +320,7 @@ int pl_pages_open(struct pl_pages *p, struct pl_page_table *t, const uint32_t *i
         return -PL_E_AGAIN;
     }
     out->n_cached = at;
-    uint32_t source = find_longest(p, last_filed(t), ids + at, most - at, &length);
+    uint32_t source = find_longest(p, t->owner, last_filed(t), ids + at, most - at, &length);
     if (source != NONE) {
         ref(p, source);
         /* Without a page for the copy beside its source the cache is of no use here. */
@@ -334,12 +344,13 @@ int pl_pages_grow(struct pl_pages *p, struct pl_page_table *t, uint32_t n_positi
 }
 
 /* Forgets idle partial children of PARENT that are a mere beginning of IDS: invariant 6. */
-static void absorb(struct pl_pages *p, uint32_t parent, const uint32_t *ids, uint32_t count)
+static void absorb(struct pl_pages *p, uint64_t owner, uint32_t parent, const uint32_t *ids, uint32_t count)
 {
     for (uint32_t i = *children(p, parent), next; i != NONE; i = next) {
         const struct page *g = &p->pages[i];
         next = g->right;
-        if (g->count >= count || memcmp(g->ids, ids, g->count * sizeof *ids) != 0) continue;
+        if (g->owner != owner || g->count >= count || memcmp(g->ids, ids, g->count * sizeof *ids) != 0)
+            continue;
         idle_remove(p, i);
         tree_remove(p, i);
         put_free(p, i);
@@ -350,14 +361,15 @@ void pl_pages_file(struct pl_pages *p, struct pl_page_table *t, const uint32_t *
 {
     while (t->filed < n_ran / PL_PAGE_TOKENS) {
         const uint32_t *page_ids = ids + (size_t)t->filed * PL_PAGE_TOKENS;
-        uint32_t own = t->pages[t->filed], parent = last_filed(t), same = find_full(p, parent, page_ids);
+        uint32_t own = t->pages[t->filed], parent = last_filed(t),
+                 same = find_full(p, t->owner, parent, page_ids);
         if (same != NONE) {
             ref(p, same);
             unref(p, own);
             t->pages[t->filed] = same;
         } else {
-            absorb(p, parent, page_ids, PL_PAGE_TOKENS);
-            tree_add(p, own, parent, page_ids, PL_PAGE_TOKENS);
+            absorb(p, t->owner, parent, page_ids, PL_PAGE_TOKENS);
+            tree_add(p, own, t->owner, parent, page_ids, PL_PAGE_TOKENS);
         }
         t->filed++;
     }
@@ -369,10 +381,10 @@ void pl_pages_close(struct pl_pages *p, struct pl_page_table *t, const uint32_t 
     pl_pages_file(p, t, ids, n_ran);
     uint32_t parent = last_filed(t), at = t->filed * PL_PAGE_TOKENS;
     if (n_ran > at) {
-        find_longest(p, parent, ids + at, n_ran - at, &length);
+        find_longest(p, t->owner, parent, ids + at, n_ran - at, &length);
         if (length < n_ran - at) {
-            absorb(p, parent, ids + at, n_ran - at);
-            tree_add(p, t->pages[t->filed], parent, ids + at, n_ran - at);
+            absorb(p, t->owner, parent, ids + at, n_ran - at);
+            tree_add(p, t->pages[t->filed], t->owner, parent, ids + at, n_ran - at);
         }
     }
     let_go(p, t);
@@ -404,7 +416,7 @@ static const char *check_table(const struct pl_pages *p, const struct pl_page_ta
         if (n >= p->n_pages) return "a table names a page that is not there";
         const struct page *g = &p->pages[n];
         seen[n]++;
-        if (i < t->filed && (g->count != PL_PAGE_TOKENS || g->parent != parent))
+        if (i < t->filed && (g->count != PL_PAGE_TOKENS || g->parent != parent || g->owner != t->owner))
             return "a table's filed pages are no path (7)";
         if (i >= t->filed && (g->count != 0 || g->refs != 1))
             return "a page to be written is not private (7)";
@@ -419,7 +431,7 @@ static const char *check_siblings(const struct pl_pages *p, uint32_t n)
     for (uint32_t i = g->right; i != NONE; i = p->pages[i].right) {
         const struct page *s = &p->pages[i];
         uint32_t less = s->count < g->count ? s->count : g->count;
-        if (memcmp(s->ids, g->ids, less * sizeof *s->ids) == 0)
+        if (s->owner == g->owner && memcmp(s->ids, g->ids, less * sizeof *s->ids) == 0)
             return "a page is the beginning of its sibling (6)";
     }
     return NULL;
@@ -432,9 +444,10 @@ static const char *check_filed(const struct pl_pages *p, uint32_t n)
     while (i != NONE && i != n) i = p->pages[i].right;
     if (i != n) return "a page is not among its parent's children (5)";
     if (g->parent != NONE && p->pages[g->parent].count != PL_PAGE_TOKENS) return "a parent is not full (5)";
+    if (g->parent != NONE && p->pages[g->parent].owner != g->owner) return "a path has two owners (8)";
     if (g->count < PL_PAGE_TOKENS && (g->refs || g->child != NONE))
         return "a partial page is used or has children (6)";
-    if (g->count == PL_PAGE_TOKENS && find_full(p, g->parent, g->ids) != n)
+    if (g->count == PL_PAGE_TOKENS && find_full(p, g->owner, g->parent, g->ids) != n)
         return "a full page cannot be found";
     return check_siblings(p, n);
 }

@@ -17,6 +17,7 @@ struct pl_page_table {
     uint32_t *pages;
     uint32_t room, count;
     uint32_t filed; /* so many of the first pages are filed: shared, never written again */
+    uint64_t owner; /* sequences of different owners share nothing; set before pl_pages_open */
 };
 
 /* How many pages N positions take. */

@@ -16,7 +16,7 @@ void pl__answer_leave_batcher(struct session *s, struct request *r)
     r->gen = 0;
 }
 
-static int fill_submit(struct pl_msg *m, struct pl_gen_submit *g, struct request *r)
+static int fill_submit(const struct session *s, struct pl_msg *m, struct pl_gen_submit *g, struct request *r)
 {
     const struct pl_chat_request *q = r->asked->body;
     const struct pl_rec_request *record = r->record->body;
@@ -37,6 +37,7 @@ static int fill_submit(struct pl_msg *m, struct pl_gen_submit *g, struct request
     g->presence_penalty = q->presence_penalty;
     g->frequency_penalty = q->frequency_penalty;
     g->seed = record->seed;
+    g->owner = pl_key_owner(s->opts->row_key, record->tenant);
     return 0;
 }
 
@@ -48,7 +49,7 @@ int pl__answer_resubmit(struct pl_actor *self, struct session *s, struct request
     r->gen = ++s->next_gen;
     if (pl_map_put(&s->gens, &r->gen, sizeof r->gen, r)) return -PL_E_NO_MEMORY;
     PL_NEW(m, g, gen_submit);
-    if (!m || fill_submit(m, g, r)) {
+    if (!m || fill_submit(s, m, g, r)) {
         pl_msg_unref(&m);
         return -PL_E_NO_MEMORY;
     }

@@ -29,9 +29,10 @@ static const struct pl_field fields_gen_submit[] = {
     {.name = "frequency_penalty", .name_len = 17, .form = PL_FORM_F64, .at = offsetof(struct pl_gen_submit, frequency_penalty), .min = {.f = -2.0}, .max = {.f = 2.0}, .initial = {.f = 0.0}},
     {.name = "seed", .name_len = 4, .form = PL_FORM_U64, .flags = PL_FIELD_REQUIRED, .at = offsetof(struct pl_gen_submit, seed), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}},
     {.name = "drawn", .name_len = 5, .form = PL_FORM_U32, .at = offsetof(struct pl_gen_submit, drawn), .min = {.u = 0ULL}, .max = {.u = 4294967295ULL}, .initial = {.u = 0ULL}},
+    {.name = "owner", .name_len = 5, .form = PL_FORM_U64, .at = offsetof(struct pl_gen_submit, owner), .min = {.u = 0ULL}, .max = {.u = 18446744073709551615ULL}, .initial = {.u = 0ULL}},
 };
 static const struct pl_shape pl__gen_submit_shape = {
-    fields_gen_submit, 12, sizeof(struct pl_gen_submit),
+    fields_gen_submit, 13, sizeof(struct pl_gen_submit),
     offsetof(struct pl_gen_submit, unknown), offsetof(struct pl_gen_submit, unknown_count), 8,
 };
 TYPE(gen_submit, "gen.submit", PL_T_GEN_SUBMIT, PL_EDGE_NONE)

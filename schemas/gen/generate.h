@@ -20,6 +20,7 @@ struct pl_gen_submit {
     double frequency_penalty; /* Over the answer; 0 is off; -2 to 2; default 0 */
     uint64_t seed; /* Seed */
     uint32_t drawn; /* Ids already drawn in this answer by earlier rounds: moves the sampling counter; default 0 */
+    uint64_t owner; /* Generations of different owners share no cached page; default 0 */
     struct pl_bin unknown; /* key-value pairs this version does not know, as they came */
     uint32_t unknown_count;
 };

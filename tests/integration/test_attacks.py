@@ -67,6 +67,17 @@ class Attacks(unittest.TestCase):
         self.assertEqual(os.listdir(precious), ["file"])
         self.assertEqual(sorted(os.listdir(backups)), [".lock", "one", "vault"])
 
+    def test_how_much_was_cached_tells_nothing_of_another_tenant(self):
+        service = support.Service(self, tools="none")
+        secret = "the pin of the safe is four seven one one, and nobody but me knows " * 4
+        cached = []
+        for n, tenant in enumerate(("acme", "evil", "acme")):
+            with support.parlance.Client(service.endpoint, tenant=tenant) as client:
+                answer = client.chat(secret, session="s%d" % n, max_tokens=4, timeout=support.PATIENCE_S)
+                cached.append(answer.usage["cached_tokens"] if isinstance(answer.usage, dict) else answer.usage.cached_tokens)
+        self.assertEqual(cached[:2], [0, 0])
+        self.assertGreater(cached[2], len(secret) // 2, "within a tenant pages are shared")
+
     def test_closed_standard_streams_get_no_file_of_ours(self):
         service = support.Service(self)
         self.assertEqual(service.stop(), 0)

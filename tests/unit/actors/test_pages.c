@@ -210,6 +210,25 @@ START_TEST(random_operations_keep_every_invariant_and_every_position)
 }
 END_TEST
 
+static void prompt_of(struct seq *s, uint32_t n, uint32_t first);
+
+START_TEST(what_one_owner_ran_is_not_found_by_another)
+{
+    struct world *w = create(24, 1);
+    struct pl_page_find found;
+    struct seq *a = &w->seqs[0];
+    for (uint64_t owner = 1; owner <= 3; owner++) {
+        a->table.owner = owner == 3 ? 1 : owner;
+        prompt_of(a, 2 * P + 9, 7);
+        ck_assert_int_eq(pl_pages_open(w->pages, &a->table, a->ids, a->n_ids, &found), 0);
+        ck_assert_uint_eq(found.n_cached, owner == 3 ? a->n_ids - 1 : 0);
+        pl_pages_close(w->pages, &a->table, a->ids, a->n_ids);
+        check(w);
+    }
+    destroy(w);
+}
+END_TEST
+
 static void prompt_of(struct seq *s, uint32_t n, uint32_t first)
 {
     for (uint32_t i = 0; i < n; i++) s->ids[i] = first + i;
@@ -380,6 +399,7 @@ static Suite *pages(void)
     Suite *s = suite_create("pages");
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 120);
+    PL_TEST(tc, what_one_owner_ran_is_not_found_by_another);
     PL_TEST(tc, random_operations_keep_every_invariant_and_every_position);
     PL_TEST(tc, the_last_id_is_always_run_again);
     PL_TEST(tc, an_ended_dialogue_is_continued_without_a_copy);
