@@ -206,6 +206,7 @@ class BackupTest(unittest.TestCase):
             except subprocess.TimeoutExpired:
                 victim = service.process if n % 4 == 3 else command
                 victim.send_signal(signal.SIGKILL)
+                victim.wait(support.PATIENCE_S)
                 cut += 1
             command.wait(support.PATIENCE_S)
             if service.process.poll() is not None:

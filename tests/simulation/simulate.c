@@ -147,7 +147,8 @@ static int sum_up(const struct settings *s, const struct totals *t, double secon
     for (int f = 0; f < PL_FAULT_COUNT; f++)
         failed |= print_count(pl_fault_name((enum pl_fault)f), t->faults[f], must_be && !s->without[f]);
     failed |= print_count("writes forgotten", t->forgotten, must_be);
-    failed |= print_count("writes torn", t->torn, must_be);
+    /* a crash seldom finds two commits that are not synced: about once in seven seeds */
+    failed |= print_count("writes torn", t->torn, must_be && s->seeds >= 100);
     printf("%llu seeds, each run twice: %llu failed, %llu turns with tools\n",
            (unsigned long long)t->runs / 2, (unsigned long long)t->failed, (unsigned long long)t->calls);
     printf("figure: %llu events in %.1f s by %llu jobs, %.0f thousand a second\n",
