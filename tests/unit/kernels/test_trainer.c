@@ -203,12 +203,12 @@ END_TEST
 START_TEST(what_is_shown_is_learnt)
 {
     struct pl_dataset *d = read_text(lines);
-    struct pl_train_opts o = small(60);
+    struct pl_train_opts o = small(40);
     struct pl_trainer *t = begin(&o, d, NULL);
     double before, after;
     struct pl_err err = {0};
     ck_assert_int_eq(pl_trainer_evaluate(t, d, &before, &err), 0);
-    run(t, 60);
+    run(t, 40);
     ck_assert_int_eq(pl_trainer_evaluate(t, d, &after, &err), 0);
     ck_assert_msg(after < before / 2, "%g before, %g after", before, after);
     ck_assert(pl_trainer_done(t));
@@ -221,20 +221,20 @@ START_TEST(a_run_that_is_stopped_goes_on_to_the_same_bits)
 {
     char path[1100];
     struct pl_dataset *d = read_text(lines), *replay = read_text(lines);
-    struct pl_train_opts o = small(14);
+    struct pl_train_opts o = small(8);
     struct pl_err err = {0};
     struct pl_trainer *whole = begin(&o, d, replay);
-    run(whole, 14);
+    run(whole, 8);
     struct pl_adapter *wanted = pairs_of(whole);
     snprintf(path, sizeof path, "%s/stopped", pl_test_dir());
-    for (uint32_t at = 0; at < 14; at += 3) {
+    for (uint32_t at = 0; at < 8; at += 3) {
         struct pl_trainer *first = begin(&o, d, replay), *second = begin(&o, d, replay);
         run(first, at);
         ck_assert_int_eq(pl_trainer_save(first, path, &err), 0);
         pl_trainer_destroy(&first);
         ck_assert_msg(pl_trainer_load(second, path, &err) == 0, "%s", err.text);
         ck_assert_uint_eq(pl_trainer_steps_done(second), at);
-        run(second, 14 - at);
+        run(second, 8 - at);
         struct pl_adapter *got = pairs_of(second);
         ck_assert_mem_eq(got->values, wanted->values, values_of(wanted) * sizeof(float));
         pl_adapter_close(&got);
@@ -304,14 +304,14 @@ START_TEST(a_replay_begins_at_no_divergence_and_holds_it_down)
                       *replay = read_text("{\"prompt\":\"other\",\"completion\":\"talk about it\"}\n");
     double last[2];
     for (int i = 0; i < 2; i++) {
-        struct pl_train_opts o = small(40);
+        struct pl_train_opts o = small(24);
         struct pl_train_stats s;
         struct pl_err err = {0};
         o.replay_weight = i ? 10 : 0;
         struct pl_trainer *t = begin(&o, d, replay);
         ck_assert_int_eq(pl_trainer_step(t, &s, &err), 0);
         ck_assert_double_eq_tol(s.divergence, 0, 1e-5);
-        for (int k = 1; k < 40; k++) ck_assert_int_eq(pl_trainer_step(t, &s, &err), 0);
+        for (int k = 1; k < 24; k++) ck_assert_int_eq(pl_trainer_step(t, &s, &err), 0);
         last[i] = s.divergence;
         pl_trainer_destroy(&t);
     }
