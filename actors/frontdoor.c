@@ -38,6 +38,7 @@ struct frontdoor {
     uint32_t credit;       /* as the session last announced it */
     uint32_t up;           /* bits of needed[] */
     bool stopping;
+    bool no_memory; /* an answer could not be made, and its peer would wait for ever: the handler fails */
     struct pl_counter *messages[PL_T_END], *messages_unknown, *errors[N_ERRORS], *late;
     struct pl_histogram *seconds;
 };
@@ -57,6 +58,8 @@ static void deliver(struct pl_actor *self, struct frontdoor *st, const struct pl
     int rc = pl_msg_encode(m, pl_now_ms(self), &st->scratch);
     if (rc == 0)
         pl__peers_send(self, &st->peers, to, &st->scratch);
+    else if (rc == -PL_E_NO_MEMORY)
+        st->no_memory = true;
     else
         pl_log(self, PL_LOG_ERROR, "not_encoded", "type=%s code=%s", m->type->name, pl_error_name(-rc));
 }
@@ -70,6 +73,7 @@ static void send_error(struct pl_actor *self, struct frontdoor *st, const struct
                        const char *id, const struct pl_err *err)
 {
     PL_NEW(m, b, chat_error);
+    st->no_memory |= !m;
     if (!m) return;
     pl_counter_add(error_counter(st, err->code), 1);
     b->code = pl_str_of(pl_error_name(err->code));
@@ -149,12 +153,8 @@ static const char *route_of(const struct pl_type *type)
 {
     static const struct {
         const char *begins, *actor;
-    } routes[] = {{"feedback.", "feedback"},
-                  {"retrain.", "feedback"},
-                  {"node.", "watch"},
-                  {"letters.", "watch"},
-                  {"backup.", "store"},
-                  {"keys.", "store"}};
+    } routes[] = {{"feedback.", "feedback"}, {"retrain.", "feedback"}, {"node.", "watch"},
+                  {"letters.", "watch"},     {"backup.", "store"},     {"keys.", "store"}};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (strncmp(type->name, routes[i].begins, strlen(routes[i].begins)) == 0) return routes[i].actor;
     return "session";
@@ -229,6 +229,7 @@ static void answer_ping(struct pl_actor *self, struct frontdoor *st, const struc
 {
     const struct pl_model_text *model = st->opts.model;
     PL_NEW(m, b, pong);
+    st->no_memory |= !m;
     if (!m) return;
     b->version = pl_str_of(st->opts.version);
     b->model = pl_str_of(model ? model->name : "");
@@ -349,6 +350,7 @@ static void on_down(struct pl_actor *self, struct frontdoor *st, struct pl_str a
     char(*names)[PL_TICKET_NAME];
     uint32_t count = pl__tickets_routed(&st->peers, actor, &names);
     st->up &= ~need_of(actor);
+    st->no_memory |= !names;
     pl_fail(&err, PL_E_UNAVAILABLE, NULL, "a part of the service was restarted; ask again with the same id");
     /* By name, because sending may cut a peer and close more tickets than this one. */
     for (uint32_t i = 0; i < count; i++) {
@@ -432,7 +434,7 @@ static int frontdoor_receive(struct pl_actor *self, void *state, const struct pl
         else
             return PL_UNHANDLED;
     }
-    return 0;
+    return st->no_memory ? -PL_E_NO_MEMORY : 0;
 }
 
 static void frontdoor_stop(struct pl_actor *self, void *state)

@@ -290,11 +290,25 @@ void pl_node_link_up(struct pl_node *n, const char *peer)
 
 /* ---- what peers tell ---- */
 
+/* A message of P was lost for want of memory and nobody can be told: what hangs on it must begin anew. */
+static void cannot_hear(struct pl__peer *p)
+{
+    if (p == p->node->hub)
+        pl__node_fail(p->node, PL_E_NO_MEMORY, p->node->name, "no memory for a message");
+    else
+        p->lost = true;
+}
+
 static void came_up(struct pl__peer *p, struct pl_str actor, uint64_t incarnation)
 {
     struct pl_node *n = p->node;
     struct pl__route *r;
-    if (pl__route_make(&n->routes, actor, &r, NULL) != 0 || r->local || (r->peer && r->peer != p)) {
+    int rc = pl__route_make(&n->routes, actor, &r, NULL);
+    if (rc == -PL_E_NO_MEMORY) {
+        cannot_hear(p);
+        return;
+    }
+    if (rc != 0 || r->local || (r->peer && r->peer != p)) {
         pl_log_write(n->opts.log, PL_LOG_WARN, "", "actor not placed", "peer=%s actor=%.*s", p->name,
                      PL_STR_FMT(actor));
         return;
@@ -406,15 +420,6 @@ static void accept(struct pl__peer *p, struct pl_msg *m, enum pl__lane lane)
     }
     pl__count_handled(n);
     pl_msg_unref(&m);
-}
-
-/* A message of P was lost for want of memory and nobody can be told: what hangs on it must begin anew. */
-static void cannot_hear(struct pl__peer *p)
-{
-    if (p == p->node->hub)
-        pl__node_fail(p->node, PL_E_NO_MEMORY, p->node->name, "no memory for a message");
-    else
-        p->lost = true;
 }
 
 void pl_node_link_frame(struct pl_node *n, const char *peer, const void *bytes, size_t len)

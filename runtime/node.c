@@ -361,7 +361,7 @@ size_t pl_node_run(struct pl_node *n, size_t max)
 uint64_t pl_node_due_ms(const struct pl_node *n)
 {
     if (!n->started || n->stop == PL__STOPPED) return UINT64_MAX;
-    if (n->ready_head) return 0;
+    if (n->ready_head || n->failure.code) return 0; /* who runs a node that failed has to see it */
     uint64_t due_ms = pl__timers_due_ms(&n->timers);
     for (uint32_t i = 0; i < n->peers_count; i++) {
         if (n->peers[i]->lost) return 0;

@@ -34,13 +34,14 @@ static void count_dead(struct pl_node *n, int code)
 
 /* The number by which a sender knows its request, found on the wire form so that no type need be known here.
  */
-static uint64_t body_token(const struct pl_msg *m)
+static int body_token(const struct pl_msg *m, uint64_t *token)
 {
     static const char *const keys[] = {"token", "call", "gen", "step"};
     uint64_t found[4] = {0};
     struct pl_buf b = {0};
     uint32_t pairs = 0;
-    if (m->type->encode(m->body, &b) == 0) {
+    int rc = m->type->encode(m->body, &b);
+    if (rc == 0) {
         struct pl_cursor c = {b.data, b.data + b.len};
         if (pl_cursor_map(&c, &pairs) != 0) pairs = 0;
         while (pairs-- > 0) {
@@ -56,9 +57,9 @@ static uint64_t body_token(const struct pl_msg *m)
         }
     }
     pl_buf_finish(&b);
-    for (int i = 0; i < 4; i++)
-        if (found[i]) return found[i];
-    return 0;
+    for (int i = 4; i-- > 0;)
+        if (found[i]) *token = found[i];
+    return rc;
 }
 
 static struct pl_msg *notice_of(const struct pl_msg *m, int code)
@@ -75,7 +76,8 @@ static struct pl_msg *notice_of(const struct pl_msg *m, int code)
     u->correlation = pl_msg_str(notice, m->env.correlation);
     u->has_correlation = u->correlation.len > 0;
     u->code = (uint32_t)code;
-    u->token = body_token(m);
+    /* Without its number a sender would take the notice for another's and wait for ever. */
+    notice->lacking |= body_token(m, &u->token) == -PL_E_NO_MEMORY;
     return notice;
 }
 
@@ -117,7 +119,8 @@ void pl__dead(struct pl_node *n, struct pl_msg *m, int code)
     pl_msg_unref(&m);
 }
 
-/* Replaces *M by what a receiver on another node would get. */
+/* Replaces *M by what a receiver on another node would get; without memory for that it stays what it is,
+ * since this is a check of the codec and no part of the way. */
 static int recode(struct pl_node *n, struct pl_msg **m)
 {
     struct pl_err err = {0};
@@ -125,6 +128,7 @@ static int recode(struct pl_node *n, struct pl_msg **m)
     pl_buf_clear(&n->scratch);
     int rc = pl_msg_encode(*m, n->now_ms, &n->scratch);
     if (rc == 0) rc = pl_msg_decode(n->scratch.data, n->scratch.len, n->now_ms, 0, &copy, NULL, &err);
+    if (rc == -PL_E_NO_MEMORY) return 0;
     if (rc != 0) {
         pl_log_write(n->opts.log, PL_LOG_ERROR, "", "invalid message", "type=%s field=%s text=%s",
                      (*m)->type->name, err.field, err.text);
@@ -181,6 +185,7 @@ void pl__notify(struct pl_actor *a, struct pl_msg *m)
     struct pl_node *n = a->node;
     if (!m) {
         a->broken = -PL_E_NO_MEMORY;
+        pl__actor_schedule(a); /* no mail may ever come that would show it */
         return;
     }
     count(n, &n->counts.sent, 0);

@@ -267,6 +267,7 @@ static int call_tools(struct pl_actor *self, struct session *s, struct request *
         pl_tool_record_type.init(t);
         t->tool = pl_msg_str(r->answer, found->calls[i].name);
         t->arguments = pl_msg_str(r->answer, found->calls[i].arguments);
+        if (r->answer->lacking) return -PL_E_NO_MEMORY; /* it would be another call */
         if (remembered(r, r->n_tools - 1, t)) {
             r->calls_done++;
         } else if (is_offered(r, t->tool)) {
@@ -438,6 +439,7 @@ static int calls_over(struct pl_actor *self, struct session *s, struct request *
 {
     const struct pl_rec_request *record = r->record->body;
     if (r->calls_done < r->n_tools - r->call_tool) return 0;
+    if (pl__request_lacks(r)) return -PL_E_NO_MEMORY;
     bool known = record->has_tools && record->tools_count >= r->n_tools;
     return known ? go_on(self, s, r) : pl__answer_journal(self, s, r);
 }

@@ -174,8 +174,9 @@ static int head_read(struct pl_actor *self, struct session *s, struct store_op *
     } else {
         struct pl_cursor c = {v->rows[0].value.ptr, v->rows[0].value.ptr + v->rows[0].value.len};
         struct pl_err err = {0};
-        if (pl_rec_session_type.decode(&c, &d->head->arena, d->head->body, &err))
-            return load_failed(self, s, d, PL_E_CORRUPT);
+        int rc = pl_rec_session_type.decode(&c, &d->head->arena, d->head->body, &err);
+        if (rc == -PL_E_NO_MEMORY) return rc;
+        if (rc) return load_failed(self, s, d, PL_E_CORRUPT);
         d->stored = true;
     }
     return load_turns(self, s, d);

@@ -262,8 +262,15 @@ static int give_way(struct pl_actor *self, struct session *s, struct request *r,
 
 /* --- acceptance --- */
 
+bool pl__request_lacks(const struct request *r)
+{
+    return r->record->lacking || r->answer->lacking || r->asked->lacking ||
+           (r->dialogue && r->dialogue->head->lacking);
+}
+
 static int now_waiting(struct pl_actor *self, struct session *s, struct request *r)
 {
+    if (pl__request_lacks(r)) return -PL_E_NO_MEMORY;
     r->state = REQ_WAITING;
     if (r->deadline_ms != PL_NO_DEADLINE) {
         uint64_t now = pl_now_ms(self);
@@ -359,12 +366,14 @@ void pl__request_own(struct pl_msg *m, const struct request *r, struct pl_store_
 int pl__request_promise(struct pl_actor *self, struct session *s, struct request *r)
 {
     struct pl_rec_request *record = r->record->body;
+    if (pl__request_lacks(r)) return -PL_E_NO_MEMORY;
     PL_NEW(m, w, store_write);
     if (!m) return -PL_E_NO_MEMORY;
     w->ops = pl_msg_alloc(m, 3 * sizeof *w->ops);
     struct pl_bin value = {0};
     struct pl_bin count = {0};
-    const struct pl_rec_counter counter = {.value = record->accepted_seq};
+    /* The newest number, not its own: a promise that is written again must not take the counter back. */
+    const struct pl_rec_counter counter = {.value = s->next_accepted - 1};
     if (!w->ops || encode_into(m, &pl_rec_request_type, record, &value) ||
         encode_into(m, &pl_rec_counter_type, &counter, &count)) {
         pl_msg_unref(&m);
@@ -514,7 +523,9 @@ static int looked_up(struct pl_actor *self, struct session *s, struct store_op *
      */
     if (v->rows[1].found && !d->stored && !d->loaded) {
         struct pl_cursor c = {v->rows[1].value.ptr, v->rows[1].value.ptr + v->rows[1].value.len};
-        if (pl_rec_session_type.decode(&c, &d->head->arena, head, &err)) {
+        int rc = pl_rec_session_type.decode(&c, &d->head->arena, head, &err);
+        if (rc == -PL_E_NO_MEMORY) return rc;
+        if (rc) {
             err.code = PL_E_CORRUPT;
             pl__request_refused(self, s, r, &err);
             return 0;
@@ -659,7 +670,7 @@ int pl__request_account_read(struct request *r, const struct pl_msg *reply)
     pl_rec_tenant_day_type.init(&day);
     int rc = v->rows[0].found ? pl_rec_tenant_day_type.decode(&c, &arena, &day, NULL) : 0;
     pl_arena_finish(&arena);
-    if (rc) return -PL_E_CORRUPT;
+    if (rc) return rc == -PL_E_NO_MEMORY ? rc : -PL_E_CORRUPT;
     pl__account_read(r->account, day.day, day.tokens);
     return 0;
 }
@@ -676,20 +687,23 @@ static int account_read(struct pl_actor *self, struct session *s, struct store_o
     return 0;
 }
 
-static struct request *find_named(struct session *s, struct pl_str tenant, struct pl_str id)
+/* *OUT: NULL when nobody asked for it. An error, for want of memory, is not the same: a second object for an
+ * id would take the place of the first. */
+static int find_named(struct session *s, struct pl_str tenant, struct pl_str id, struct request **out)
 {
     PL_NEW(tmp, unused, ping);
     (void)unused;
-    if (!tmp) return NULL;
+    *out = NULL;
+    if (!tmp) return -PL_E_NO_MEMORY;
     struct pl_bin key = pl__request_key(s, tmp, tenant, id);
-    struct request *r = key.ptr ? pl_map_get(&s->requests, key.ptr, key.len) : NULL;
+    if (key.ptr) *out = pl_map_get(&s->requests, key.ptr, key.len);
     pl_msg_unref(&tmp);
-    return r;
+    return key.ptr ? 0 : -PL_E_NO_MEMORY;
 }
 
-static struct request *find(struct session *s, const struct pl_msg *m)
+static int find(struct session *s, const struct pl_msg *m, struct request **out)
 {
-    return find_named(s, m->env.tenant, m->env.id);
+    return find_named(s, m->env.tenant, m->env.id, out);
 }
 
 /* A lookup costs a read of the store. Most of those beyond the credit end in a refusal, and would stand in
@@ -703,7 +717,9 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
 {
     const struct pl_chat_request *q = m->body;
     struct pl_err err = {0};
-    struct request *r = find(s, m);
+    struct request *r;
+    int rc = find(s, m, &r);
+    if (rc) return rc;
     if (r) return subscribe(self, s, r, m, q->resume_from);
     if (check_request(s, q, &err)) return pl__session_refuse_err(self, m, &err);
     if (lookups(s) >= pl__session_credit(s, NULL) + PL_LOOKUPS_SPARE)
@@ -715,7 +731,7 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
     r = request_create(s, m->env.tenant, m->env.id);
     if (!r) return -PL_E_NO_MEMORY;
     r->asked = pl_msg_ref((struct pl_msg *)m);
-    int rc = fill_record(self, r, m);
+    rc = fill_record(self, r, m);
     if (rc) return rc;
     const struct pl_rec_request *record = r->record->body;
     r->dialogue = pl__dialogue_get(self, s, r->tenant, record->session);
@@ -737,9 +753,10 @@ int pl__request_ask(struct pl_actor *self, struct session *s, const struct pl_ms
 int pl__request_recover(struct pl_actor *self, struct session *s, const struct pl_rec_request *stored,
                         struct request **out)
 {
-    struct request *r = find_named(s, stored->tenant, stored->id);
+    struct request *r;
+    int rc = find_named(s, stored->tenant, stored->id, &r);
     if (out) *out = r;
-    if (r) return 0;
+    if (rc || r) return rc;
     r = request_create(s, stored->tenant, stored->id);
     if (!r) return -PL_E_NO_MEMORY;
     if (out) *out = r;
@@ -747,7 +764,7 @@ int pl__request_recover(struct pl_actor *self, struct session *s, const struct p
     r->asked = pl_msg_create(&pl_chat_request_type);
     if (!r->asked) return -PL_E_NO_MEMORY;
     struct pl_err err = {0};
-    int rc = pl_rec_request_type.copy(stored, &r->record->arena, record);
+    rc = pl_rec_request_type.copy(stored, &r->record->arena, record);
     struct pl_cursor c = {record->request.ptr, record->request.ptr + record->request.len};
     if (!rc) rc = pl_chat_request_type.decode(&c, &r->asked->arena, r->asked->body, &err);
     if (rc) return rc;
@@ -776,7 +793,9 @@ static int attached(struct pl_actor *self, struct session *s, struct store_op *o
 {
     const struct pl_store_values *v = reply ? PL_BODY(reply, store_values) : NULL;
     if (!v) return pl__session_refuse(self, op->asked, code, NULL, NULL);
-    struct request *r = find(s, op->asked); /* it may have come while we read */
+    struct request *r;
+    int rc = find(s, op->asked, &r); /* it may have come while we read */
+    if (rc) return rc;
     if (r) return subscribe(self, s, r, op->asked, op->count);
     if (v->rows_count == 1 && v->rows[0].found)
         return serve_stored(self, s, op->asked, op->count, v->rows[0].value);
@@ -785,7 +804,9 @@ static int attached(struct pl_actor *self, struct session *s, struct store_op *o
 
 int pl__request_attach(struct pl_actor *self, struct session *s, const struct pl_msg *m, uint32_t from)
 {
-    struct request *r = find(s, m);
+    struct request *r;
+    int rc = find(s, m, &r);
+    if (rc) return rc;
     if (r) return subscribe(self, s, r, m, from);
     if (!room_for(self, m)) return refuse_busy(self, m);
     PL_NEW(get, g, store_get);
@@ -822,10 +843,12 @@ int pl__request_end(struct pl_actor *self, struct session *s, struct request *r,
 
 int pl__request_cancel(struct pl_actor *self, struct session *s, const struct pl_msg *m)
 {
-    struct request *r = find(s, m);
+    struct request *r;
+    int rc = find(s, m, &r);
+    if (rc) return rc;
     if (!r) return pl__request_attach(self, s, m, UINT32_MAX);
     if (!room_for(self, m)) return refuse_busy(self, m);
-    int rc = subscribe(self, s, r, m, UINT32_MAX);
+    rc = subscribe(self, s, r, m, UINT32_MAX);
     return rc ? rc : pl__request_end(self, s, r, PL_CHAT_DONE_FINISH_REASON_CANCELLED);
 }
 

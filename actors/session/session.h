@@ -227,6 +227,8 @@ int pl__request_recover(struct pl_actor *self, struct session *s, const struct p
                         struct request **out);
 int pl__request_delta(struct pl_actor *self, struct request *r, enum pl_chat_delta_kind kind,
                       struct pl_str text);
+/* Whether a string of R or of its dialogue is missing for want of memory: nothing of it may be written or said. */
+bool pl__request_lacks(const struct request *r);
 /* Makes OP's value one of the session's owner and of the user who asked: it is forgotten with either. */
 void pl__request_own(struct pl_msg *m, const struct request *r, struct pl_store_op *op);
 /* Key in `requests`, in M's arena; {NULL,0} when out of memory. */

@@ -121,12 +121,15 @@ static bool run_rows(struct executor *e, const struct pl_exec_seq *q)
 
 static int run_step(struct pl_actor *self, struct executor *e, const struct pl_exec_step *step)
 {
-    PL_NEW(m, out, exec_stepped);
-    if (!m) return -PL_E_NO_MEMORY;
-    out->step = step->step;
-    out->results = pl_msg_alloc(m, (step->seqs_count + 1) * sizeof *out->results);
     for (uint32_t i = 0; i < step->opens_count; i++)
         if (open_slot(e, &step->opens[i])) return -PL_E_NO_MEMORY;
+    PL_NEW(m, out, exec_stepped);
+    if (m) out->results = pl_msg_alloc(m, (step->seqs_count + 1) * sizeof *out->results);
+    if (!m || !out->results) {
+        pl_msg_unref(&m);
+        return -PL_E_NO_MEMORY;
+    }
+    out->step = step->step;
     for (uint32_t i = 0; i < step->copies_count; i++)
         memcpy(&e->pages[step->copies[i].dst * PL_PAGE_TOKENS],
                &e->pages[step->copies[i].src * PL_PAGE_TOKENS], PL_PAGE_TOKENS * sizeof *e->pages);
