@@ -267,9 +267,11 @@ static int load_config(struct daemon *d, struct pl_err *err)
     return pl_config_load(pl_daemon_options, d->argc - 1, d->argv + 1, file, NULL, NULL, &d->config, err);
 }
 
-static int show_help(void)
+/* Answers --help or --version. */
+static int show_about(const struct pl_config *c)
 {
     static char text[16384];
+    if (!pl_config_bool(c, "help")) return printf("parlanced %s\n", PL_VERSION) < 0;
     pl_config_help(pl_daemon_options, text, sizeof text);
     printf("usage: parlanced --model FILE [options]\n\n%s", text);
     return 0;
@@ -296,8 +298,10 @@ int main(int argc, char **argv)
     d->argv = (const char *const *)argv;
     int rc = load_config(d, &err);
     if (rc) goto out;
-    if (pl_config_bool(d->config, "help")) return show_help();
-    if (pl_config_bool(d->config, "version")) return printf("parlanced %s\n", PL_VERSION) < 0;
+    if (pl_config_bool(d->config, "help") || pl_config_bool(d->config, "version")) {
+        rc = show_about(d->config);
+        goto out_quiet;
+    }
     const char *role = pl_config_str(d->config, "role");
     if (role && !pl_config_str(d->config, "link"))
         rc = pl_fail(&err, PL_E_INVALID, "role", "a child is started by the service, not by hand");
@@ -308,6 +312,7 @@ int main(int argc, char **argv)
     if (!rc) rc = role ? be_child(d, role, &err) : standby ? be_standby(d, &err) : serve(d, &err);
 out:
     if (rc) rc = end_badly(d, rc, &err);
+out_quiet:
     pl_node_destroy(&d->node);
     pl_loop_destroy(&d->loop);
     pl_zmq_destroy(&d->zmq);

@@ -25,6 +25,8 @@ from model_support import figure  # noqa: E402
 CLIENTS, QUEUE, TIMES = 200, 64, 10
 PEAK_S, OVER_S = (10, 60) if cs.LONG else (1, 3)
 GROWTH_BYTES = 64 * watch.MIB
+# A sanitizer holds freed memory back: its build says nothing about memory.
+SANITIZED = "asan" in cs.BUILD or "tsan" in cs.BUILD
 BODY = {"text": make_scripted.LONG, "max_tokens": 100, "resume_from": cs.LAST_SEQ}  # counts to a hundred
 
 
@@ -152,7 +154,8 @@ class OverloadTest(LongTest):
     def bounded(self, before, most):
         grew = {role: round((most[role] - before[role]) / watch.MIB, 1) for role in sorted(most)}
         figure("memory grew by, MiB", ", ".join("%s %.1f" % item for item in grew.items()))
-        self.assertLess(sum(most.values()) - sum(before.values()), GROWTH_BYTES)
+        if not SANITIZED:
+            self.assertLess(sum(most.values()) - sum(before.values()), GROWTH_BYTES)
 
     def report(self, crowd, peak, during):
         figure("answers a second at peak", round(peak, 1))
@@ -239,7 +242,8 @@ class SlowReaderTest(LongTest):
         self.assertIn("peer_cut", self.service.whole_log())
         growth = sum(watch.memory(self.service).values()) - sum(before.values())
         figure("memory grew by, MiB", round(growth / watch.MIB, 1))
-        self.assertLess(growth, GROWTH_BYTES)
+        if not SANITIZED:
+            self.assertLess(growth, GROWTH_BYTES)
         figure("p99 of others before, ms", round(watch.quantile(calm, 0.99) * 1e3, 2))
         figure("p99 of others meanwhile, ms", round(watch.quantile(times, 0.99) * 1e3, 2))
         heard = {}

@@ -72,7 +72,8 @@ struct parlance_stream {
     uint64_t losses; /* the client's, when it last asked */
     bool asked_again, cut /* its queue was full */, over;
 
-    uint32_t next_seq, tries;
+    uint32_t next_seq, tries; /* TRIES: ends that came since the last piece, though some are missing */
+    bool gap_asked;
     size_t answer_bytes, reasoning_bytes;
     bool accepted;
     struct parlance_accepted acceptance;
@@ -1179,8 +1180,9 @@ static int take_delta(struct parlance_stream *s, struct parlance_delta *out)
     struct item kind = get(b, "kind", TEXT), text = get(b, "text", TEXT);
     uint32_t seq = (uint32_t)get_uint(b, "seq");
     if (seq < s->next_seq) return 0;
-    if (seq > s->next_seq) { /* a gap */
-        if (s->tries++ < TRIES_MAX) s->ask_ms = 0;
+    if (seq > s->next_seq) {              /* a gap */
+        if (!s->gap_asked) s->ask_ms = 0; /* once: what follows the gap shows it again with each piece */
+        s->gap_asked = true;
         return 0;
     }
     out->seq = seq;
@@ -1193,6 +1195,7 @@ static int take_delta(struct parlance_stream *s, struct parlance_delta *out)
     s->next_seq++;
     s->accepted = true; /* only what is on disk has pieces */
     s->tries = 0;
+    s->gap_asked = false;
     s->silence_ms = SILENCE_MS;
     return 1;
 }

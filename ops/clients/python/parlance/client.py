@@ -355,7 +355,8 @@ class Stream:
         self._head = head
         self._seq = seq  # the next one
         self._said = {"answer": 0, "reasoning": 0}  # characters that were given on
-        self._tries = 0  # askings for missing pieces that brought none
+        self._tries = 0  # ends that came since the last piece, though some are missing
+        self._asked = False  # for the gap that is seen now
         self._over = False
         weak = weakref.ref(self)
         waiting.again = lambda: (lambda stream: stream and stream._again())(weak())
@@ -380,10 +381,12 @@ class Stream:
     def _take(self, record: m.ChatDelta) -> Optional[Delta]:
         """A delta whose turn it is. An earlier one came before; a later one shows a gap."""
         if record.seq != self._seq:
-            if record.seq > self._seq:
-                self._missing()
+            if record.seq > self._seq and not self._asked:
+                self._asked = True  # once: what follows the gap shows it again with each piece
+                self._open.ask_soon()
             return None
         self._seq += 1
+        self._asked = False
         self.accepted = True  # only what is on disk has pieces
         self._tries = 0
         self._open.silence = SILENCE_S
