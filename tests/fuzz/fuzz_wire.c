@@ -49,10 +49,10 @@ static void must_agree(struct pl_cursor *c, const msgpack_object *o)
         children_must_agree(c, o, o->type == MSGPACK_OBJECT_MAP);
     else if (o->type == MSGPACK_OBJECT_STR)
         PL_MUST(pl_cursor_str(c, &s) == 0 && s.len == o->via.str.size &&
-                !memcmp(s.ptr, o->via.str.ptr, s.len));
+                (s.len == 0 || !memcmp(s.ptr, o->via.str.ptr, s.len)));
     else if (o->type == MSGPACK_OBJECT_BIN)
         PL_MUST(pl_cursor_bin(c, &b) == 0 && b.len == o->via.bin.size &&
-                !memcmp(b.ptr, o->via.bin.ptr, b.len));
+                (b.len == 0 || !memcmp(b.ptr, o->via.bin.ptr, b.len)));
     else
         number_must_agree(c, o);
 }
