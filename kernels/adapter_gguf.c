@@ -1,11 +1,9 @@
 /* adapter_gguf.c - the GGUF adapter: general.type "adapter", adapter.type "lora", adapter.lora.alpha, and for
  * each module blk.N.MODULE.weight.lora_a (ne [in, r]) and .lora_b (ne [r, out]), whose rows have the model
  * file's order already. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "kernels/adapter_inside.h"
-#include "kernels/cpu/f16.h"
 
 enum { RANK_MOST = 1024 };
 
@@ -55,22 +53,10 @@ static int shape_pair(struct pl_adapter *a, const struct pl_gguf *g, const struc
 
 static int read_values(const struct pl_tensor *t, float *out, struct pl_err *err)
 {
-    const uint8_t *p = t->data;
-    uint64_t count = t->ne[0] * t->ne[1];
-    if (t->dtype != PL_F32 && t->dtype != PL_F16 && t->dtype != PL_BF16)
+    int rc = pl_dtype_floats(t->dtype, t->data, t->ne[0] * t->ne[1], out);
+    if (rc == -PL_E_UNSUPPORTED)
         return pl_fail(err, PL_E_UNSUPPORTED, t->name, "%s: is neither F32, F16 nor BF16", t->name);
-    for (uint64_t i = 0; i < count; i++) {
-        uint16_t half;
-        if (t->dtype == PL_F32) {
-            memcpy(&out[i], p + 4 * i, sizeof out[i]);
-        } else {
-            memcpy(&half, p + 2 * i, sizeof half);
-            out[i] = t->dtype == PL_F16 ? pl__f16_to_f32(half) : pl__bf16_to_f32(half);
-        }
-        if (!isfinite(out[i]))
-            return pl_fail(err, PL_E_CORRUPT, t->name, "%s: holds a value that is not finite", t->name);
-    }
-    return 0;
+    return rc ? pl_fail(err, PL_E_CORRUPT, t->name, "%s: holds a value that is not finite", t->name) : 0;
 }
 
 static int read_pair(const struct pl_adapter *a, const struct pl_gguf *g, uint32_t layer,

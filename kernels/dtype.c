@@ -1,6 +1,9 @@
 /* dtype.c - the element types of tensors: names and block sizes, in GGUF's numbers.
  *
  * A type that is not in this table cannot be read by anything in this program. Immutable; any thread. */
+#include <math.h>
+#include <string.h>
+#include "kernels/cpu/f16.h"
 #include "kernels/gguf.h"
 
 static const struct {
@@ -37,4 +40,26 @@ uint32_t pl_dtype_block_bytes(int dtype)
 {
     int i = row_of(dtype);
     return i < 0 ? 0 : dtypes[i].bytes;
+}
+
+static float value_at(int dtype, const uint8_t *src, uint64_t i)
+{
+    uint16_t half;
+    float f;
+    if (dtype == PL_F32) {
+        memcpy(&f, src + 4 * i, sizeof f);
+        return f;
+    }
+    memcpy(&half, src + 2 * i, sizeof half);
+    return dtype == PL_F16 ? pl__f16_to_f32(half) : pl__bf16_to_f32(half);
+}
+
+int pl_dtype_floats(int dtype, const void *src, uint64_t count, float *out)
+{
+    if (dtype != PL_F32 && dtype != PL_F16 && dtype != PL_BF16) return -PL_E_UNSUPPORTED;
+    for (uint64_t i = 0; i < count; i++) {
+        out[i] = value_at(dtype, src, i);
+        if (!isfinite(out[i])) return -PL_E_CORRUPT;
+    }
+    return 0;
 }

@@ -8,9 +8,9 @@
  *   4. a page that is written in this step is written by one sequence, at one place of its table
  * Sampling is done here, row by row in the order of the step; nothing in it depends on workers or on other
  * rows. */
+#include "kernels/cpu/threads.h"
 #include "kernels/model.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,13 +43,6 @@ struct pl_engine {
     /* Marks of the step that is checked: an entry counts when it equals the step's stamp. */
     uint64_t stamp, *slot_stamp, *page_stamp;
 };
-
-static uint32_t usable_cpus(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? (uint32_t)n : 1;
-}
 
 static int check_opts(const struct pl_engine_opts *o, struct pl_err *err)
 {
@@ -102,7 +95,7 @@ int pl_engine_create(struct pl_model *m, const struct pl_engine_opts *o, struct 
     e->m = m;
     e->kind = m->kind;
     e->opts = *o;
-    if (e->opts.threads == 0) e->opts.threads = usable_cpus();
+    if (e->opts.threads == 0) e->opts.threads = pl__usable_cpus();
     if (!create_arrays(e)) rc = pl_fail(err, PL_E_NO_MEMORY, "engine", "no memory for an engine");
     if (!rc) rc = e->kind->create(m, &e->opts, &e->run, err);
     if (!rc) rc = want_logits(e, o->n_slots < o->max_rows ? o->n_slots : o->max_rows, err);

@@ -23,6 +23,9 @@ const char *pl_dtype_name(int dtype);
 /* Elements a block, and bytes a block; 0 when unknown. */
 uint32_t pl_dtype_block(int dtype);
 uint32_t pl_dtype_block_bytes(int dtype);
+/* COUNT values of F32, F16 or BF16 at SRC (any alignment) as float32. -PL_E_UNSUPPORTED for other types, -PL_E_CORRUPT
+ * when one is not finite. */
+int pl_dtype_floats(int dtype, const void *src, uint64_t count, float *out);
 
 struct pl_tensor {
     const char *name; /* NUL-terminated, lent until the file is closed */

@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "kernels/cpu/f16.h"
 #include "kernels/file.h"
 #include "kernels/gguf.h"
 
@@ -204,27 +202,12 @@ const struct pl_safetensor *pl_safetensors_find(const struct pl_safetensors *s, 
     return NULL;
 }
 
-static float value_at(const struct pl_safetensor *t, uint64_t i)
-{
-    uint16_t half;
-    float f;
-    if (t->dtype == PL_F32) {
-        memcpy(&f, (const uint8_t *)t->data + 4 * i, sizeof f);
-        return f;
-    }
-    memcpy(&half, (const uint8_t *)t->data + 2 * i, sizeof half);
-    return t->dtype == PL_F16 ? pl__f16_to_f32(half) : pl__bf16_to_f32(half);
-}
-
 int pl_safetensor_floats(const struct pl_safetensor *t, float *out, struct pl_err *err)
 {
-    if (t->dtype < 0)
+    int rc = pl_dtype_floats(t->dtype, t->data, t->count, out);
+    if (rc == -PL_E_UNSUPPORTED)
         return pl_fail(err, PL_E_UNSUPPORTED, t->name, "%.100s: is neither F32, F16 nor BF16", t->name);
-    for (uint64_t i = 0; i < t->count; i++) {
-        out[i] = value_at(t, i);
-        if (!isfinite(out[i])) return corrupt(err, t->name, "holds a value that is not finite");
-    }
-    return 0;
+    return rc ? corrupt(err, t->name, "holds a value that is not finite") : 0;
 }
 
 /* --- writing --- */

@@ -12,6 +12,9 @@
 
 struct pl__pool;
 
+/* CPUs that this process may run on, at least 1. */
+uint32_t pl__usable_cpus(void);
+
 /* THREADS >= 1. *OUT is given. -PL_E_NO_MEMORY, -PL_E_UNAVAILABLE when the system refuses a thread. */
 int pl__pool_create(uint32_t threads, struct pl__pool **out, struct pl_err *err);
 /* Waits for the workers to end. NULL-safe, nulls. */

@@ -1,7 +1,6 @@
 #include "kernels/train/trainer.h"
 
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include "kernels/cpu/math.h"
@@ -248,19 +247,12 @@ int pl_trainer_evaluate(struct pl_trainer *t, const struct pl_dataset *d, double
 
 /* --- making one --- */
 
-static uint32_t usable_cpus(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? (uint32_t)n : 1;
-}
-
 static int settle_opts(struct pl_trainer *t, const struct pl_adapter *from, struct pl_err *err)
 {
     struct pl_train_opts *o = &t->opts;
     uint32_t longest = t->data->longest;
     if (t->replay && t->replay->longest > longest) longest = t->replay->longest;
-    if (!o->threads) o->threads = usable_cpus();
+    if (!o->threads) o->threads = pl__usable_cpus();
     if (!o->max_rows) o->max_rows = longest > ROWS_DEFAULT ? longest : ROWS_DEFAULT;
     if (o->max_rows < longest)
         return pl_fail(err, PL_E_INVALID, "max_rows", "an example has %u ids, more than %u", longest,

@@ -110,10 +110,10 @@ static void show_progress(const struct training *t, const struct pl_train_stats 
     double spent = seconds() - t->begun, each = spent / (s->step - t->first);
     int left = (int)(each * (s->steps - s->step)), filled = (int)(24.0 * s->step / s->steps);
     if (!isatty(STDERR_FILENO) && s->step % 10 != 0 && s->step != s->steps) return;
-    fprintf(stderr, "%s[%.*s%.*s] step %u/%u  loss %.4f  %s%.4f  %.0f tokens/s  %d:%02d left%s",
+    fprintf(stderr, "%s[%.*s%.*s] step %u/%u  loss %.4f  %s%.3g  %.0f tokens/s  %d:%02d left%s",
             isatty(STDERR_FILENO) ? "\r" : "", filled, "########################", 24 - filled,
             "------------------------", s->step, s->steps, s->loss, t->replay ? "divergence " : "lr ",
-            t->replay ? s->divergence : s->lr * 1e3, (double)t->ids / spent, left / 60, left % 60,
+            t->replay ? s->divergence : s->lr, (double)t->ids / spent, left / 60, left % 60,
             isatty(STDERR_FILENO) && s->step < s->steps ? "\033[K" : "\n");
 }
 
